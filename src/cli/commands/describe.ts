@@ -1,0 +1,85 @@
+import type { Command } from 'commander';
+import { registry } from '../../index.ts';
+import { describeSpace } from '../../spaces/space.ts';
+import type { AnyTask } from '../../task/task.ts';
+import { spaceToJson } from '../../wire/index.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { withCommon } from '../options.ts';
+import { table, terminal } from '../terminal.ts';
+import type { Finish } from './index.ts';
+
+export function addList(program: Command, finish: Finish): void {
+  withCommon(program.command('list'))
+    .description('list the environments')
+    .action((options: { json?: boolean }) => {
+      const tasks = registry.ids().map((id) => registry.task(id));
+      const rows = tasks.map((task) => [
+        task.id,
+        describeSpace(task.observationSpace),
+        describeSpace(task.actionSpace),
+        String(task.horizon),
+        task.summary,
+      ]);
+      terminal(options.json ?? false).result(
+        tasks.map(({ id, summary, horizon, controlDt_s }) => ({ id, summary, horizon, controlDt_s })),
+        table([['id', 'observation', 'action', 'steps', 'task'], ...rows]),
+      );
+      finish(exitCodes.ok);
+    });
+}
+
+export function addDescribe(program: Command, finish: Finish): void {
+  withCommon(program.command('describe <id>'))
+    .description('describe one environment: spaces, state with units, reward terms, parameters, physics')
+    .action((id: string, options: { json?: boolean }) => {
+      const task = registry.task(id);
+      terminal(options.json ?? false).result(facts(task), prose(task));
+      finish(exitCodes.ok);
+    });
+}
+
+function facts(task: AnyTask) {
+  const { id, summary, horizon, controlDt_s, params, engines, commands, solvedAt } = task;
+  const reward = Object.fromEntries(Object.entries(task.reward).map(([name, { weight }]) => [name, { weight }]));
+  const spaces = { observationSpace: spaceToJson(task.observationSpace), actionSpace: spaceToJson(task.actionSpace) };
+  return {
+    id,
+    summary,
+    horizon,
+    controlDt_s,
+    ...(solvedAt === undefined ? {} : { solvedAt }),
+    ...spaces,
+    state: task.state,
+    commands,
+    reward,
+    params,
+    engines,
+  };
+}
+
+function prose(task: AnyTask): string {
+  const names = (space: AnyTask['observationSpace']) => (space.kind === 'box' && space.names ? `: ${space.names.join(', ')}` : '');
+  const state = Object.entries(task.state).map(([name, { role, kind, unit, size }]) => [
+    `  ${name}`,
+    role,
+    size ? `${kind}[${size}]` : kind,
+    unit,
+  ]);
+  return [
+    `${task.id}: ${task.summary}`,
+    '',
+    `observation  ${describeSpace(task.observationSpace)}${names(task.observationSpace)}`,
+    `action       ${describeSpace(task.actionSpace)}${names(task.actionSpace)}`,
+    `a step       ${task.controlDt_s} s; ${task.horizon} steps an episode; ${task.terminated ? 'may terminate' : 'never terminates'}`,
+    `physics      Rapier, steps of ${task.engines.rapier.step_s} s, ${task.engines.rapier.solverIterations ?? 'default'} solver iterations`,
+    `reward       ${Object.entries(task.reward)
+      .map(([name, { weight }]) => `${weight} × ${name}`)
+      .join(' + ')}`,
+    '',
+    'state',
+    table(state),
+    '',
+    'parameters',
+    table(Object.entries(task.params).map(([name, value]) => [`  ${name}`, String(value)])),
+  ].join('\n');
+}

@@ -1,0 +1,85 @@
+import { type Command, Option } from 'commander';
+import { connect } from '../../client/index.ts';
+import type { VectorEnv } from '../../core/vector-env.ts';
+import { bootstrapInterval, mean } from '../../gap/index.ts';
+import { registry } from '../../index.ts';
+import { Rng } from '../../math/rng.ts';
+import { clockFrom } from '../../server/index.ts';
+import { evaluate } from '../../vector/evaluate.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { EVALUATION_SEED } from '../main-job.ts';
+import { count, envOption, seedNumber, withCommon } from '../options.ts';
+import { terminal } from '../terminal.ts';
+import type { Finish } from './index.ts';
+import { policyOf } from './record.ts';
+
+interface EvalOptions {
+  readonly json?: boolean;
+  readonly env: string;
+  readonly seed: number;
+  readonly firstStart: number;
+  readonly policy: 'random' | 'cem';
+  readonly model?: string;
+  readonly in: 'truth' | 'model' | 'twin';
+  readonly url?: string;
+  readonly token?: string;
+  readonly episodes: number;
+}
+
+export function addEval(program: Command, finish: Finish): void {
+  withCommon(program.command('eval'), { seed: true })
+    .description('play a policy from fresh starts, on physics, in a model, or on a server')
+    .addOption(envOption())
+    .addOption(new Option('--policy <name>', 'who acts').choices(['random', 'cem']).default('cem'))
+    .option('--model <folder>', 'model to plan in, and the model of --in model and twin')
+    .addOption(new Option('--in <backend>', 'where it acts').choices(['truth', 'model', 'twin']).default('truth'))
+    .option('--url <url>', 'act on a server instead, as in ws://127.0.0.1:7777')
+    .addOption(new Option('--token <token>', 'what the server asks for').env('GROUNDTWIN_TOKEN'))
+    .option('--episodes <n>', 'starts, played side by side', count, 20)
+    .option('--first-start <seed>', 'seed of the first start; the others follow', seedNumber, EVALUATION_SEED)
+    .action(async (options: EvalOptions) => finish(await evaluatePolicy(options)));
+}
+
+async function evaluatePolicy(options: EvalOptions): Promise<number> {
+  const screen = terminal(options.json ?? false);
+  const task = registry.task(options.env);
+  const policy = await policyOf(task, options, options.episodes);
+  const { env, close } = await openEnv(options);
+  const { returns, lengths } = await evaluate(env, policy, {
+    seed: options.firstStart,
+    policySeed: options.seed,
+    maxSteps: task.horizon,
+    onStep: (done) => screen.progress({ stage: `${policy.name} on ${env.kind}`, done, of: task.horizon }),
+  });
+  await close();
+  screen.settle();
+  const interval = bootstrapInterval(returns, mean, new Rng(0));
+  const result = {
+    env: task.id,
+    policy: policy.name,
+    in: options.url ?? options.in,
+    episodes: options.episodes,
+    ...interval,
+    returns: Array.from(returns),
+    lengths: Array.from(lengths),
+  };
+  screen.result(
+    result,
+    `${task.id}, ${policy.name}, in ${result.in}: mean return ${interval.measured.toFixed(1)} [${interval.low.toFixed(1)}, ${interval.high.toFixed(1)}] over ${options.episodes} starts`,
+  );
+  return exitCodes.ok;
+}
+
+async function openEnv(options: EvalOptions): Promise<{ env: VectorEnv; close: () => Promise<void> }> {
+  if (options.url === undefined) {
+    const backend = { backend: options.in, ...(options.in !== 'truth' && options.model !== undefined ? { model: options.model } : {}) };
+    const env = await registry.makeVector(options.env, { lanes: options.episodes, ...backend });
+    return { env, close: () => env.close() };
+  }
+  const client = await connect({
+    url: options.url,
+    clock: clockFrom(() => performance.now()),
+    ...(options.token === undefined ? {} : { token: options.token }),
+  });
+  return { env: await client.make(options.env, { lanes: options.episodes }), close: () => client.close() };
+}

@@ -1,0 +1,168 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { randomPolicy } from '../../../agents/index.ts';
+import { writeFileAtomically } from '../../data/atomic-file.ts';
+import { recordEpisode } from '../../data/record.ts';
+import { readTransitions, TransitionRecorder, type Transitions, transitionsHash } from '../../data/transitions.ts';
+import { GroundtwinError } from '../../errors.ts';
+import { breakModel, type GapReport, gapDefaults, runGap } from '../../gap/index.ts';
+import { registry } from '../../index.ts';
+import { Rng } from '../../math/rng.ts';
+import { rapierEngine } from '../../physics/rapier-engine.ts';
+import { renderReport } from '../../report/index.ts';
+import type { AnyTask } from '../../task/task.ts';
+import { TaskEnv } from '../../task/task-env.ts';
+import { ModelDynamics } from '../../world-model/model-dynamics.ts';
+import type { WorldModel } from '../../world-model/world-model.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { metadataOf } from '../main-job.ts';
+import { count, withCommon } from '../options.ts';
+import { describeRun } from '../run-description.ts';
+import { type Terminal, table, terminal } from '../terminal.ts';
+import type { Finish } from './index.ts';
+
+interface GapOptions {
+  readonly json?: boolean;
+  readonly seed: number;
+  readonly env?: string;
+  readonly model: string;
+  readonly subject: string;
+  readonly data?: string;
+  readonly training?: string;
+  readonly samples: number;
+  readonly out?: string;
+}
+
+export function addGap(program: Command, finish: Finish): void {
+  withCommon(program.command('gap'), { seed: true })
+    .description('measure how far a model may be trusted; exit code 3 when it fails')
+    .requiredOption('--model <folder>', 'the model')
+    .option('--env <id>', "environment id (default: the model's)")
+    .option(
+      '--subject <name>',
+      "'model', or a model broken on purpose: broken:action-blind, broken:gravity-half, broken:overconfident (@severity)",
+      'model',
+    )
+    .option('--data <file>', "held-out episodes (default: held-out.bin beside the model's folder, else random episodes recorded now)")
+    .option(
+      '--training <file>',
+      "what the model was trained on, for the linear reference (default: training.bin beside the model's folder, else the held-out data)",
+    )
+    .option('--samples <n>', 'imagined draws a start', count, gapDefaults.samples)
+    .option('--out <folder>', 'where gap.json and report.html go')
+    .action(async (options: GapOptions) => finish(await gap(options)));
+}
+
+async function gap(options: GapOptions): Promise<number> {
+  const screen = terminal(options.json ?? false);
+  const folder = resolve(options.model);
+  const task = registry.task(options.env ?? taskIdOf(folder));
+  const model = await subjectOf(task, await registry.loadModel(task.id, folder), options.subject);
+  const heldOut = await heldOutOf(task, folder, options, screen);
+  const training = dataBeside(task, folder, 'training.bin', options.training) ?? heldOut;
+  const truth = await registry.truth(task.id, 16);
+  const description = describeRun({ command: commandOf(options), seeds: [options.seed], config: { ...options } });
+  const report = await runGap({
+    truth,
+    subject: async (lanes) => new TaskEnv(task, new ModelDynamics(task, model, lanes), lanes),
+    heldOut,
+    training,
+    settings: { ...gapDefaults, samples: options.samples },
+    metadata: {
+      ...metadataOf(description),
+      task: task.id,
+      model: model.manifest.name,
+      dataHash: transitionsHash(heldOut),
+      controlDt_s: task.controlDt_s,
+      trainingSteps: training.count,
+    },
+    rng: new Rng(options.seed, 1),
+    onProgress: (stage, done, of) => screen.progress({ stage: `gap: ${stage}`, done, of }),
+  });
+  await truth.close();
+  await model.close();
+  screen.settle();
+  if (options.out !== undefined) write(resolve(options.out), report, task);
+  screen.result(report, prose(report, options.out));
+  return report.verdict === 'PASS' ? exitCodes.ok : exitCodes.threshold;
+}
+
+async function subjectOf(task: AnyTask, model: WorldModel, subject: string): Promise<WorldModel> {
+  return subject === 'model' ? model : breakModel(subject, model, { task, engine: await rapierEngine() });
+}
+
+function taskIdOf(folder: string): string {
+  try {
+    return String(JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')).task?.id);
+  } catch {
+    throw new GroundtwinError('MODEL_MISSING', { path: folder, problem: 'manifest.json cannot be read' });
+  }
+}
+
+function dataBeside(task: AnyTask, folder: string, name: string, given: string | undefined): Transitions | undefined {
+  const path = given === undefined ? join(dirname(folder), name) : resolve(given);
+  return given !== undefined || existsSync(path) ? readTransitions(path, task) : undefined;
+}
+
+async function heldOutOf(task: AnyTask, folder: string, options: GapOptions, screen: Terminal): Promise<Transitions> {
+  const found = dataBeside(task, folder, 'held-out.bin', options.data);
+  if (found) return found;
+  screen.note('No held-out data given: recording random episodes on physics.');
+  const recorder = new TransitionRecorder(task);
+  const env = await registry.truth(task.id, 1);
+  const rng = new Rng(options.seed, 2);
+  for (let episode = 0; moments(recorder.transitions()) < 2 * gapDefaults.starts && episode < 1000; episode++)
+    await recordEpisode(env, randomPolicy(task.actionSpace, 1, 5), recorder, { seed: rng.uint32(), maxSteps: task.horizon, episode });
+  await env.close();
+  return recorder.transitions();
+}
+
+/** Rows followed by a whole horizon of their episode. */
+function moments({ count: rows, episode }: Transitions): number {
+  let found = 0;
+  for (let row = 0; row + gapDefaults.horizon <= rows; row++) if (episode[row] === episode[row + gapDefaults.horizon - 1]) found++;
+  return found;
+}
+
+function write(out: string, report: GapReport, task: AnyTask): void {
+  writeFileAtomically(join(out, 'gap.json'), `${JSON.stringify(report, null, 1)}\n`);
+  writeFileAtomically(
+    join(out, 'report.html'),
+    renderReport({ ...report, title: `${task.id}: ${report.metadata.model}`, jsonFile: 'gap.json' }),
+  );
+}
+
+function commandOf(options: GapOptions): string {
+  const given = Object.entries({
+    model: options.model,
+    env: options.env,
+    subject: options.subject,
+    data: options.data,
+    training: options.training,
+    samples: options.samples,
+    seed: options.seed,
+  });
+  return ['groundtwin gap', ...given.flatMap(([name, value]) => (value === undefined ? [] : [`--${name} ${value}`]))].join(' ');
+}
+
+function prose(report: GapReport, out: string | undefined): string {
+  const number = (value: number | null) => (value === null ? '–' : value.toFixed(3));
+  const rows = report.rows.map((row) => [
+    row.verdict,
+    row.id,
+    row.title,
+    row.horizon === undefined ? '' : `${row.horizon} steps`,
+    number(row.measured),
+    `[${number(row.low)}, ${number(row.high)}]`,
+    row.passes,
+  ]);
+  const head = ['verdict', 'row', 'what', 'ahead', 'measured', '95 %', 'passes'];
+  return [
+    table([head, ...rows]),
+    '',
+    ...report.summary,
+    `Verdict: ${report.verdict}`,
+    ...(out === undefined ? [] : [`Report: ${join(resolve(out), 'report.html')}`]),
+  ].join('\n');
+}

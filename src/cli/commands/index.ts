@@ -1,0 +1,16 @@
+import type { Command } from 'commander';
+import { addDemo } from './demo.ts';
+import { addDescribe, addList } from './describe.ts';
+import { addDoctor } from './doctor.ts';
+import { addEval } from './eval.ts';
+import { addGap } from './gap.ts';
+import { addRecord } from './record.ts';
+import { addServe } from './serve.ts';
+import { addTrainModel } from './train-model.ts';
+
+/** Takes a command's exit code. */
+export type Finish = (exitCode: number) => void;
+
+export function addCommands(program: Command, finish: Finish): void {
+  for (const add of [addDemo, addList, addDescribe, addRecord, addTrainModel, addEval, addGap, addServe, addDoctor]) add(program, finish);
+}

@@ -1,0 +1,336 @@
+/**
+ * The main job: collect on physics, learn the world, act from the learned world alone, check over WebSocket, measure the gap.
+ * `groundtwin demo` runs it; `npm run verify -- main` measures it.
+ */
+import { join } from 'node:path';
+import { cemInModel, randomPolicy } from '../../agents/index.ts';
+import { connect } from '../client/index.ts';
+import { elementsWithRole, layOut } from '../core/state-spec.ts';
+import { writeFileAtomically } from '../data/atomic-file.ts';
+import { recordEpisode } from '../data/record.ts';
+import { TransitionRecorder, type Transitions, transitionsHash, writeTransitions } from '../data/transitions.ts';
+import { type GapReport, predictedScale, runGap, transitionsOf } from '../gap/index.ts';
+import { registry } from '../index.ts';
+import { Rng } from '../math/rng.ts';
+import { nodeRuntime } from '../onnx/index.ts';
+import { rapierEngine } from '../physics/rapier-engine.ts';
+import { renderReport, type TrainingCurves } from '../report/index.ts';
+import { clockFrom, serve } from '../server/index.ts';
+import type { AnyTask } from '../task/task.ts';
+import { TaskEnv } from '../task/task-env.ts';
+import { type Evaluation, evaluate } from '../vector/evaluate.ts';
+import { LocalVectorEnv } from '../vector/local-vector-env.ts';
+import { fitInChild } from '../world-model/fit-in-child.ts';
+import { ModelDynamics } from '../world-model/model-dynamics.ts';
+import { openModel, writeModel } from '../world-model/model-folder.ts';
+import { type TrainedModel, trainEnsemble } from '../world-model/train-ensemble.ts';
+import type { WorldModel } from '../world-model/world-model.ts';
+import { timeLimit } from '../wrappers/time-limit.ts';
+import { replayOf } from './replay.ts';
+import { describeRun, type RunDescription } from './run-description.ts';
+import { serverParts } from './server-parts.ts';
+import { workerEntry } from './worker-entry.ts';
+
+export const MAIN_TASK = 'CartPoleSwingUp-v0';
+/** First seed of the check's starts: episodes of training draw theirs from a generator, so these are fresh. */
+export const EVALUATION_SEED = 1_000_000;
+
+/** How much is collected and learned; what a run folder's config holds. */
+export const mainJobDefaults = {
+  task: MAIN_TASK,
+  /** The first acts at random, each action held 5 steps; the others plan in the model learned so far. */
+  episodes: 5,
+  explorationHold: 5,
+  updates: 2500,
+  finalUpdates: 12000,
+  evaluationStarts: 20,
+  /** Starts on which the agent is also run inside the model, for imagined returns. */
+  imaginedStarts: 10,
+  replayResync: 25,
+} as const;
+export type MainJobConfig = { readonly [K in keyof typeof mainJobDefaults]: (typeof mainJobDefaults)[K] extends number ? number : string };
+
+export interface Progress {
+  readonly stage: string;
+  readonly done: number;
+  readonly of: number;
+  readonly note?: string;
+}
+
+export interface MainJobOptions {
+  readonly seed: number;
+  /** The run folder. */
+  readonly out: string;
+  readonly command?: string;
+  readonly config?: Partial<MainJobConfig>;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+export interface MainJobResult {
+  readonly seed: number;
+  /** Control steps of physics that anything was learned from. */
+  readonly realSteps: number;
+  readonly trueReturns: readonly number[];
+  readonly imaginedReturns: readonly number[];
+  readonly randomReturns: readonly number[];
+  /** Of the agent, one lane, mean over the last episode collected. */
+  readonly decision_ms: number;
+  readonly seconds: number;
+  readonly modelFolder: string;
+  readonly reportFile: string;
+  readonly report: GapReport;
+}
+
+/** State of a job under way. */
+interface Job {
+  readonly task: AnyTask;
+  readonly config: MainJobConfig;
+  readonly seed: number;
+  readonly out: string;
+  readonly rng: Rng;
+  readonly recorder: TransitionRecorder;
+  readonly returns: { steps: number; value: number }[];
+  readonly losses: { update: number; loss: number }[];
+  readonly report: (progress: Progress) => void;
+  readonly metrics: (line: Readonly<Record<string, unknown>>) => void;
+  decision_ms: number;
+}
+
+export async function runMainJob(options: MainJobOptions): Promise<MainJobResult> {
+  const started_ms = performance.now();
+  const config: MainJobConfig = { ...mainJobDefaults, ...options.config };
+  const description = describeRun({ command: options.command ?? 'groundtwin demo', seeds: [options.seed], config });
+  const job = begin(options, config, description);
+  const { trained, model } = await learn(job);
+  const check = await checkOverSocket(job, model);
+  const imagined = await dream(job, model);
+  const heldOut = transitionsOf(job.task, check.agent);
+  writeTransitions(join(job.out, 'held-out.bin'), job.task, heldOut);
+  const report = await gap(job, model, heldOut, check, imagined, description);
+  const page = await picture(job, model, heldOut, report, check);
+  writeFileAtomically(join(job.out, 'gap.json'), `${JSON.stringify(report, null, 1)}\n`);
+  writeFileAtomically(join(job.out, 'report.html'), page);
+  await model.close();
+  const result = {
+    seed: options.seed,
+    realSteps: job.recorder.transitions().count,
+    trueReturns: Array.from(check.agent.returns),
+    imaginedReturns: Array.from(imagined.returns),
+    randomReturns: Array.from(check.random.returns),
+    decision_ms: job.decision_ms,
+    seconds: (performance.now() - started_ms) / 1000,
+    modelFolder: join(job.out, 'model'),
+    reportFile: join(job.out, 'report.html'),
+  };
+  writeFileAtomically(
+    join(job.out, 'main-job.json'),
+    `${JSON.stringify({ ...result, verdict: report.verdict, finalLoss: trained.losses.at(-1)?.loss }, null, 1)}\n`,
+  );
+  return { ...result, report };
+}
+
+function begin(options: MainJobOptions, config: MainJobConfig, description: RunDescription): Job {
+  const task = registry.task(config.task);
+  const lines: string[] = [];
+  writeFileAtomically(join(options.out, 'config.json'), `${JSON.stringify(description, null, 1)}\n`);
+  return {
+    task,
+    config,
+    seed: options.seed,
+    out: options.out,
+    rng: new Rng(options.seed),
+    recorder: new TransitionRecorder(task),
+    returns: [],
+    losses: [],
+    report: options.onProgress ?? (() => {}),
+    metrics: (line) => {
+      lines.push(JSON.stringify(line));
+      writeFileAtomically(join(options.out, 'metrics.jsonl'), `${lines.join('\n')}\n`);
+    },
+    decision_ms: 0,
+  };
+}
+
+/** Collects episode by episode, learning the world anew before each; then learns once more, longer. */
+async function learn(job: Job): Promise<{ trained: TrainedModel; model: WorldModel }> {
+  const { config, task } = job;
+  const env = await registry.truth(task.id, 1);
+  await collect(job, env, 0, randomPolicy(task.actionSpace, 1, config.explorationHold));
+  for (let episode = 1; episode < config.episodes; episode++) {
+    const trained = await train(job, config.updates, `learning after ${episode} of ${config.episodes} episodes`);
+    const model = await openModel(nodeRuntime(), 'model', trained.manifest, trained.predict, task);
+    const started_ms = performance.now();
+    const steps = await collect(job, env, episode, cemInModel(task, model, 1));
+    job.decision_ms = (performance.now() - started_ms) / steps;
+    await model.close();
+  }
+  await env.close();
+  writeTransitions(join(job.out, 'training.bin'), task, job.recorder.transitions());
+  const trained = await train(job, config.finalUpdates, 'learning the world');
+  writeModel(join(job.out, 'model'), trained.manifest, trained.predict);
+  return { trained, model: await registry.loadModel(task.id, join(job.out, 'model')) };
+}
+
+async function collect(job: Job, env: TaskEnv, episode: number, policy: ReturnType<typeof randomPolicy>): Promise<number> {
+  const { task, recorder } = job;
+  const { episodeReturn, steps } = await recordEpisode(env, policy, recorder, {
+    seed: job.rng.uint32(),
+    maxSteps: task.horizon,
+    episode,
+    onStep: (step) =>
+      job.report({ stage: `episode ${episode + 1} of ${job.config.episodes}, ${policy.name}`, done: step, of: task.horizon }),
+  });
+  const realSteps = recorder.transitions().count;
+  job.returns.push({ steps: realSteps, value: episodeReturn });
+  job.metrics({ event: 'episode', episode, policy: policy.name, return: episodeReturn, realSteps });
+  job.report({
+    stage: `episode ${episode + 1} of ${job.config.episodes}, ${policy.name}`,
+    done: task.horizon,
+    of: task.horizon,
+    note: `return ${episodeReturn.toFixed(1)}`,
+  });
+  return steps;
+}
+
+async function train(job: Job, updates: number, stage: string): Promise<TrainedModel> {
+  const trained = await trainEnsemble(job.task, job.recorder.transitions(), {
+    name: `${job.task.id} ensemble, seed ${job.seed}`,
+    updates,
+    seed: job.rng.uint32(),
+    fit: (fit, hooks) => fitInChild(workerEntry, fit, hooks),
+    onProgress: (progress) => job.report({ stage, done: progress.update, of: progress.updates, note: `loss ${progress.loss.toFixed(2)}` }),
+  });
+  job.losses.splice(0, job.losses.length, ...trained.losses);
+  job.metrics({ event: 'model', updates, finalLoss: trained.losses.at(-1)?.loss, transitions: job.recorder.transitions().count });
+  return trained;
+}
+
+interface Check {
+  readonly agent: Evaluation;
+  readonly random: Evaluation;
+}
+
+/** The agent, planning in the model alone, acts on physics that it reaches only through a socket. */
+async function checkOverSocket(job: Job, model: WorldModel): Promise<Check> {
+  const { task, config } = job;
+  const lanes = config.evaluationStarts;
+  const clock = clockFrom(() => performance.now());
+  const token = Array.from({ length: 4 }, () => job.rng.uint32().toString(16)).join('');
+  const server = await serve({ ...serverParts(registry), clock, token });
+  try {
+    const client = await connect({ url: server.url, token, clock });
+    const play = async (policy: ReturnType<typeof randomPolicy>, stage: string) => {
+      const env = await client.make(task.id, { lanes });
+      const evaluation = await evaluate(env, policy, {
+        seed: EVALUATION_SEED,
+        policySeed: job.seed,
+        maxSteps: task.horizon,
+        onStep: (step) => job.report({ stage, done: step, of: task.horizon }),
+      });
+      await env.close();
+      return evaluation;
+    };
+    const agent = await play(cemInModel(task, model, lanes), `check on physics over WebSocket, ${lanes} fresh starts`);
+    const random = await play(randomPolicy(task.actionSpace, lanes), 'random agent, same starts');
+    await client.close();
+    job.metrics({ event: 'check', returns: Array.from(agent.returns), random: Array.from(random.returns) });
+    return { agent, random };
+  } finally {
+    await server.close();
+  }
+}
+
+/** The same agent on the first of the same starts, but inside the model. */
+async function dream(job: Job, model: WorldModel): Promise<Evaluation> {
+  const { task, config } = job;
+  const lanes = Math.min(config.imaginedStarts, config.evaluationStarts);
+  const env = new LocalVectorEnv(await registry.imagined(task.id, model, lanes), { wrappers: [timeLimit(task.horizon)], entropy: () => 0 });
+  return evaluate(env, cemInModel(task, model, lanes), {
+    seed: EVALUATION_SEED,
+    policySeed: job.seed,
+    maxSteps: task.horizon,
+    onStep: (step) => job.report({ stage: `the same agent inside the model, ${lanes} starts`, done: step, of: task.horizon }),
+  });
+}
+
+async function gap(
+  job: Job,
+  model: WorldModel,
+  heldOut: Transitions,
+  check: Check,
+  imagined: Evaluation,
+  description: RunDescription,
+): Promise<GapReport> {
+  const truth = await registry.truth(job.task.id, 16);
+  const report = await runGap({
+    truth,
+    subject: async (lanes) => new TaskEnv(job.task, new ModelDynamics(job.task, model, lanes), lanes),
+    heldOut,
+    training: job.recorder.transitions(),
+    returns: {
+      imagined: imagined.returns,
+      truth: check.agent.returns.subarray(0, imagined.returns.length),
+      expert: mean(check.agent.returns),
+      random: mean(check.random.returns),
+    },
+    metadata: {
+      ...metadataOf(description),
+      task: job.task.id,
+      model: model.manifest.name,
+      dataHash: transitionsHash(heldOut),
+      controlDt_s: job.task.controlDt_s,
+      trainingSteps: job.recorder.transitions().count,
+    },
+    rng: new Rng(job.seed, 1),
+    onProgress: (stage, done, of) => job.report({ stage: `gap: ${stage}`, done, of }),
+  });
+  await truth.close();
+  return report;
+}
+
+/** What a gap report says of the run that made it. */
+export function metadataOf({ command, seeds, versions, machine, date }: RunDescription) {
+  return { command, seeds, versions, machine, date };
+}
+
+async function picture(job: Job, model: WorldModel, heldOut: Transitions, report: GapReport, check: Check): Promise<string> {
+  const { task } = job;
+  const truth = await registry.truth(task.id, 1);
+  const inDream = await registry.imagined(task.id, model, 1);
+  const replay = await replayOf({
+    task,
+    engine: await rapierEngine(),
+    truth,
+    dream: inDream,
+    heldOut,
+    resyncEvery: job.config.replayResync,
+    scale: predictedScale(task, heldOut),
+    predicted: elementsWithRole(layOut(task.state), 'dynamic', 'signal'),
+    mostSteps: task.horizon,
+  });
+  await truth.close();
+  return renderReport({
+    ...report,
+    title: `${task.id}: a learned world against physics`,
+    replay,
+    training: curvesOf(job, check),
+    jsonFile: 'gap.json',
+  });
+}
+
+function curvesOf(job: Job, check: Check): TrainingCurves {
+  return {
+    returns: [
+      { name: 'return of an episode on physics', x: job.returns.map(({ steps }) => steps), y: job.returns.map(({ value }) => value) },
+    ],
+    references: [
+      { name: 'random agent', value: mean(check.random.returns) },
+      { name: 'final agent', value: mean(check.agent.returns) },
+    ],
+    losses: [{ name: 'training loss, last fit', x: job.losses.map(({ update }) => update), y: job.losses.map(({ loss }) => loss) }],
+  };
+}
+
+function mean(values: ArrayLike<number>): number {
+  return Array.from(values).reduce((sum, value) => sum + value, 0) / values.length;
+}

@@ -1,0 +1,38 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+
+/** What every command takes. */
+export interface CommonOptions {
+  readonly json?: boolean;
+}
+
+/** `--json` and, where it makes sense, `--seed`. Flags win over environment variables, those over defaults. */
+export function withCommon(command: Command, parts: { readonly seed?: boolean } = {}): Command {
+  command.addOption(new Option('--json', 'print the result as one JSON line on stdout').env('GROUNDTWIN_JSON'));
+  if (parts.seed)
+    command.addOption(new Option('--seed <n>', 'seed of everything random').argParser(seedNumber).default(1).env('GROUNDTWIN_SEED'));
+  return command;
+}
+
+export function envOption(): Option {
+  return new Option('--env <id>', 'environment id, as `groundtwin list` shows it').default('CartPoleSwingUp-v0').env('GROUNDTWIN_ENV');
+}
+
+/** An integer of at least 1. */
+export function count(text: string): number {
+  return integer(text, 1, 1e9);
+}
+
+export function seedNumber(text: string): number {
+  return integer(text, 0, 2 ** 32 - 1);
+}
+
+export function portNumber(text: string): number {
+  return integer(text, 0, 65535);
+}
+
+function integer(text: string, low: number, high: number): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isInteger(value) || value < low || value > high)
+    throw new InvalidArgumentError(`It must be an integer from ${low} to ${high}.`);
+  return value;
+}

@@ -1,0 +1,126 @@
+/** One held-out episode played by truth and dream side by side, as poses for the report's player. */
+
+import type { PhysicsEngine, PhysicsWorld } from '../core/physics-world.ts';
+import { layOut, viewsOver } from '../core/state-spec.ts';
+import type { Transitions } from '../data/transitions.ts';
+import type { Replay } from '../report/index.ts';
+import { allocate, unflattenInto } from '../spaces/space.ts';
+import type { AnyTask } from '../task/task.ts';
+import type { TaskEnv } from '../task/task-env.ts';
+
+export interface ReplayOptions {
+  readonly task: AnyTask;
+  readonly engine: PhysicsEngine;
+  /** One lane each, without wrappers; closed by the caller. */
+  readonly truth: TaskEnv;
+  readonly dream: TaskEnv;
+  readonly heldOut: Transitions;
+  /** Steps the dream runs free before it is put back onto truth. */
+  readonly resyncEvery: number;
+  /** `[size]` of the predicted elements: one unit of error each. */
+  readonly scale: Float64Array;
+  readonly predicted: Int32Array;
+  readonly mostSteps: number;
+}
+
+/** Replays the first episode of the data. */
+export async function replayOf(options: ReplayOptions): Promise<Replay> {
+  const { task, truth, dream, heldOut } = options;
+  const size = truth.spec.size;
+  const steps = Math.min(heldOut.episode.lastIndexOf(heldOut.episode[0]!) + 1, options.mostSteps);
+  const ghost = options.engine.createWorld(task.scene(task.params), task.engines.rapier);
+  const painter = new Painter(task, ghost);
+  const frames = { truth: [] as number[], dream: [] as number[] };
+  const errors: number[] = [];
+  const rewards = { truth: [0], dream: [0] };
+  const resyncs: number[] = [];
+  const look = () => {
+    frames.truth.push(...painter.poses(truth.state));
+    frames.dream.push(...painter.poses(dream.state));
+    errors.push(distance(truth.state, dream.state, options));
+  };
+  const actions = allocate(task.actionSpace, 1);
+  const active = Uint8Array.of(1);
+  await truth.setState(0, heldOut.state.subarray(0, size), 0);
+  await dream.setState(0, heldOut.state.subarray(0, size), 0);
+  look();
+  for (let step = 0; step < steps; step++) {
+    if (step > 0 && step % options.resyncEvery === 0) {
+      dream.adopt(0, truth);
+      resyncs.push(step);
+    }
+    unflattenInto(heldOut.action, actions, step * (heldOut.action.length / heldOut.count));
+    await truth.step(actions, active);
+    await dream.step(actions, active);
+    rewards.truth.push(truth.batch.reward[0]!);
+    rewards.dream.push(dream.batch.reward[0]!);
+    look();
+  }
+  ghost.free();
+  return {
+    dt_s: task.controlDt_s,
+    bodies: painter.bodies,
+    frames,
+    view: { plane: 'xz', bounds: boundsOf(frames) },
+    resyncs,
+    errors,
+    rewards,
+  };
+}
+
+/** Root mean square over the predicted elements, in standard deviations. Angles take the short way. */
+function distance(truth: Float64Array, dream: Float64Array, { predicted, scale, task }: ReplayOptions): number {
+  const angles = new Set(layOut(task.state).entries.flatMap((entry) => (entry.kind === 'angle' ? [entry.offset] : [])));
+  let sum = 0;
+  predicted.forEach((element, i) => {
+    const gap = dream[element]! - truth[element]!;
+    const short = angles.has(element) ? Math.atan2(Math.sin(gap), Math.cos(gap)) : gap;
+    sum += (short / scale[i]!) ** 2;
+  });
+  return Math.sqrt(sum / predicted.length);
+}
+
+/** Turns states into poses of all bodies by placing them in a world of its own. */
+class Painter {
+  readonly bodies: Replay['bodies'];
+  private readonly task: AnyTask;
+  private readonly world: PhysicsWorld;
+  private readonly row: Float64Array;
+  private readonly view;
+  private readonly out: Float64Array;
+
+  constructor(task: AnyTask, world: PhysicsWorld) {
+    this.task = task;
+    this.world = world;
+    this.bodies = world.scene.bodies.map(({ name, shapes }) => ({
+      name,
+      shapes: shapes.map(({ form, pose, colour }) => ({ form, ...(pose ? { pose } : {}), ...(colour ? { colour } : {}) })),
+    }));
+    this.row = new Float64Array(layOut(task.state).size);
+    this.view = viewsOver(task.state, this.row, 1)[0]!;
+    this.out = new Float64Array(7 * this.bodies.length);
+  }
+
+  /** @returns `[bodies, 7]`: m, x y z w; reused. */
+  poses(state: Float64Array): Float64Array {
+    this.row.set(state.subarray(0, this.row.length));
+    this.task.place(this.world, this.view);
+    this.bodies.forEach((_, body) => {
+      this.world.bodyPose(body, this.out, 7 * body);
+    });
+    return this.out;
+  }
+}
+
+/** Everything that moves, with room around it. */
+function boundsOf(frames: { truth: readonly number[]; dream: readonly number[] }): Replay['view']['bounds'] {
+  const margin_m = 1.2;
+  let [left_m, right_m, bottom_m, top_m] = [Infinity, -Infinity, Infinity, -Infinity];
+  for (let i = 0; i < frames.truth.length; i += 7) {
+    left_m = Math.min(left_m, frames.truth[i]!);
+    right_m = Math.max(right_m, frames.truth[i]!);
+    bottom_m = Math.min(bottom_m, frames.truth[i + 2]!);
+    top_m = Math.max(top_m, frames.truth[i + 2]!);
+  }
+  return { left_m: left_m - margin_m, right_m: right_m + margin_m, bottom_m: bottom_m - margin_m / 2, top_m: top_m + margin_m / 2 };
+}

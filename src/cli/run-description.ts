@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs';
+import { arch, cpus, platform, totalmem } from 'node:os';
+
+/** What must be known to make a result again. */
+export interface RunDescription {
+  readonly command: string;
+  readonly seeds: readonly number[];
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly machine: string;
+  /** ISO 8601. */
+  readonly date: string;
+}
+
+export function describeRun(parts: Pick<RunDescription, 'command' | 'seeds' | 'config'>): RunDescription {
+  return { ...parts, versions: versions(), machine: describeMachine(), date: new Date().toISOString() };
+}
+
+export function describeMachine(): string {
+  const processors = cpus();
+  return `${platform()} ${arch()}, ${processors.length} × ${processors[0]?.model.trim() || 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB`;
+}
+
+/** Of this package, Node, and what results depend on. */
+export function versions(): Record<string, string> {
+  const { version, dependencies } = packageJson();
+  const pinned = Object.entries(dependencies).filter(([name]) =>
+    ['@dimforge/rapier3d', 'onnxruntime-node', 'ws', 'msgpackr'].includes(name),
+  );
+  return {
+    groundtwin: version,
+    node: process.versions.node,
+    ...Object.fromEntries(pinned.map(([name, spec]) => [name, spec.replace(/^npm:.*@/, '')])),
+  };
+}
+
+export function packageJson(): { version: string; dependencies: Record<string, string> } {
+  let folder = new URL('./', import.meta.url);
+  for (let depth = 0; depth < 6; depth++) {
+    try {
+      return JSON.parse(readFileSync(new URL('package.json', folder), 'utf8'));
+    } catch {
+      folder = new URL('../', folder);
+    }
+  }
+  throw new Error('package.json is missing from the installed package');
+}

@@ -1,0 +1,68 @@
+import type { AutoresetMode } from '../core/vector-env.ts';
+import type { ServerInfo } from '../wire/index.ts';
+import { Channel } from './channel.ts';
+import type { ConnectOptions } from './options.ts';
+import { RemoteVectorEnv } from './remote-vector-env.ts';
+
+export interface RemoteMakeRequest {
+  /** Default 1. */
+  readonly lanes?: number;
+  readonly autoreset?: AutoresetMode;
+  /** Options of the registry on the server: backend, model and the like. Plain data. */
+  readonly [option: string]: unknown;
+}
+
+/** A session with a server; makes envs there. */
+export class Client {
+  private readonly channel: Channel;
+
+  constructor(channel: Channel) {
+    this.channel = channel;
+  }
+
+  /** What the server said of itself at the last greeting. */
+  get info(): ServerInfo {
+    return this.channel.info;
+  }
+
+  /** How often the session was resumed over a new socket. */
+  get resumes(): number {
+    return this.channel.resumes;
+  }
+
+  /** Plain data about each env the server can make. */
+  async list(): Promise<readonly Readonly<Record<string, unknown>>[]> {
+    return (await this.channel.request('list', {})).envs as readonly Readonly<Record<string, unknown>>[];
+  }
+
+  /** @throws ENV_UNKNOWN, OPTION_INVALID, CAPACITY and whatever making it there throws. */
+  async make(id: string, request: RemoteMakeRequest = {}): Promise<RemoteVectorEnv> {
+    const { lanes = 1, autoreset, ...options } = request;
+    return new RemoteVectorEnv(this.channel, await this.channel.request('make', { id, lanes, autoreset, options }));
+  }
+
+  /** Waits for the server to answer. */
+  async ping(): Promise<void> {
+    await this.channel.request('ping', {});
+  }
+
+  /** Ends the session; its envs are closed at once. */
+  async close(): Promise<void> {
+    await this.channel.close();
+  }
+
+  /** Cuts the socket as a broken network would; the session goes on over a new one. For tests and drills. */
+  dropSocket(): void {
+    this.channel.dropSocket();
+  }
+}
+
+/**
+ * Connects to a groundtwin server.
+ * @throws CONNECTION_REFUSED, CONNECTION_UNAUTHORISED, CONNECTION_ORIGIN, CONNECTION_VERSION, CONNECTION_TIMEOUT, CAPACITY, DRAINING.
+ */
+export async function connect(options: ConnectOptions): Promise<Client> {
+  const channel = new Channel(options);
+  await channel.open();
+  return new Client(channel);
+}

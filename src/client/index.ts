@@ -1,0 +1,4 @@
+export { type Clock, clockFrom } from '../wire/clock.ts';
+export { Client, connect, type RemoteMakeRequest } from './client.ts';
+export type { ConnectOptions } from './options.ts';
+export { RemoteVectorEnv } from './remote-vector-env.ts';

@@ -1,0 +1,57 @@
+import type { Space, Values } from '../spaces/space.ts';
+import type { BackendKind, InfoColumns } from './backend.ts';
+
+/**
+ * What happens when an episode ends (Gymnasium's AutoresetMode):
+ * `nextStep`: the next step ignores that lane's action and returns its fresh observation with reward 0;
+ * `sameStep`: the observation returned is already the fresh one, the last one is in `info.finalObservation` (with `info.finalMask`);
+ * `disabled`: the lane must be reset with `reset({ mask })` before it is stepped again.
+ */
+export type AutoresetMode = 'nextStep' | 'sameStep' | 'disabled';
+
+export interface ResetOptions {
+  /**
+   * Lane i gets `seed + i`, or its own of the list (null = go on from where it is). Integers in [0, 2^53), as a rule below 2^32:
+   * later episodes of a lane seeded s, whether they came by autoreset or by `reset()`, have the seeds s + 2^32, s + 2·2^32, …,
+   * so episode k is begun again, alone, by `reset({ seed: s + k * 2 ** 32 })`.
+   */
+  readonly seed?: number | readonly (number | null)[];
+  /** `[lanes]`, 1 = reset this lane; absent = all. */
+  readonly mask?: Uint8Array;
+  /** Overrides of the task's physical parameters for the episodes begun here; the next ones (autoreset too) have the defaults again. */
+  readonly params?: Readonly<Record<string, number>>;
+}
+
+export interface VectorResetResult {
+  readonly observation: Values;
+  readonly info: InfoColumns;
+}
+
+export interface VectorStepResult extends VectorResetResult {
+  /** float64 `[lanes, agents]` */
+  readonly reward: Float64Array;
+  /** `[lanes]`, 0 or 1. */
+  readonly terminated: Uint8Array;
+  readonly truncated: Uint8Array;
+}
+
+/** `lanes` copies of an env stepped together; local or remote. Results share no memory with the env unless it was made with `copy: false`. */
+export interface VectorEnv {
+  readonly id: string;
+  readonly kind: BackendKind;
+  readonly lanes: number;
+  readonly agents: number;
+  /** Of one lane. */
+  readonly observationSpace: Space;
+  readonly actionSpace: Space;
+  readonly controlDt_s: number;
+  readonly autoreset: AutoresetMode;
+  reset(options?: ResetOptions): Promise<VectorResetResult>;
+  /** @param actions - `[lanes, ...]` in the action space. @throws ACTION_SHAPE, ACTION_NOT_FINITE, ACTION_OUTSIDE_SPACE, ENV_NOT_RESET, ENV_CLOSED. */
+  step(actions: Values): Promise<VectorStepResult>;
+  /** One lane, whole: physics, generators, memory, time limit, wrappers. */
+  snapshot(lane?: number): Promise<Uint8Array>;
+  /** @returns the lane's observation. @throws SNAPSHOT_INVALID, SNAPSHOT_FOREIGN. */
+  restore(snapshot: Uint8Array, lane?: number): Promise<Values>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,25 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+/** Writes so that after a crash at any moment the file is either the old or the new one, whole: temporary, fsync, rename, fsync of the folder. */
+export function writeFileAtomically(path: string, content: Uint8Array | string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  const temporary = `${path}.partial`;
+  const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
+  withFile(temporary, 'w', (file) => {
+    let written = 0;
+    while (written < bytes.byteLength) written += writeSync(file, bytes, written);
+    fsyncSync(file);
+  });
+  renameSync(temporary, path);
+  withFile(dirname(path), 'r', fsyncSync);
+}
+
+function withFile(path: string, flags: string, use: (file: number) => void): void {
+  const file = openSync(path, flags);
+  try {
+    use(file);
+  } finally {
+    closeSync(file);
+  }
+}

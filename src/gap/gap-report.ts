@@ -1,0 +1,188 @@
+import { columnMeans, DEFAULT_RESAMPLES, type ResamplePlan, resamplePlan } from './bootstrap.ts';
+import type { CoverageTable } from './coverage.ts';
+import {
+  type Contender,
+  elementSquares,
+  type Fan,
+  normalisedSquares,
+  rootMeanSquareFan,
+  type Skill,
+  validPrediction,
+} from './error-over-horizon.ts';
+import {
+  type ErrorFan,
+  type FanFigures,
+  type Figure,
+  figure,
+  type IntervalFigures,
+  intervalFigures,
+  picked,
+  thinned,
+  words,
+} from './figures.ts';
+import { type GapRow, judgeRows, overallVerdict } from './gap-rows.ts';
+import { type GapInput, type GapMeasurements, type GapMetadata, measure } from './measurements.ts';
+import { checkRollouts, type Element, elementsOf } from './paired-rollouts.ts';
+import type { PairedReturns, ReturnComparison } from './return-comparison.ts';
+import { summarise } from './summary.ts';
+import { COVERAGE_LEVEL, type Verdict } from './thresholds.ts';
+
+export interface CoverageFigures extends IntervalFigures {
+  readonly horizon: number;
+  readonly level: number;
+}
+
+export interface ReturnFigures {
+  /** Pairs, thinned out for drawing. */
+  readonly imagined: readonly Figure[];
+  readonly truth: readonly Figure[];
+  readonly count: number;
+  readonly comparison: Readonly<Record<Exclude<keyof ReturnComparison, 'policySpan' | 'relativeBias'>, IntervalFigures>>;
+  readonly relativeBias: IntervalFigures | null;
+  readonly policySpan: Figure;
+}
+
+/** The result of the gap suite: plain data, equal to itself after a trip through JSON. */
+export interface GapReport {
+  readonly kind: 'gapReport';
+  readonly version: 1;
+  readonly verdict: Verdict;
+  /** Sentences for someone who has never seen a world model, most important first. */
+  readonly summary: readonly string[];
+  readonly rows: readonly GapRow[];
+  readonly metadata: GapMetadata;
+  readonly starts: number;
+  readonly horizon: number;
+  readonly samples: number;
+  readonly resamples: number;
+  readonly errors: readonly ErrorFan[];
+  /** E(h), in standard deviations; `unit` is `σ`. */
+  readonly normalised: ErrorFan;
+  readonly skill: FanFigures & { readonly steps: readonly number[] };
+  /** Median number of steps before the error passes 0.4 σ; `share` of the starts outlast the horizon. */
+  readonly validSteps: IntervalFigures & { readonly share: number };
+  /** Null for a deterministic model. */
+  readonly coverage: {
+    readonly overall: readonly CoverageFigures[];
+    readonly elements: readonly (CoverageFigures & { readonly label: string; readonly name: string })[];
+  } | null;
+  readonly effects: {
+    readonly effectR2: IntervalFigures;
+    readonly direction: IntervalFigures;
+    readonly horizon: number;
+    readonly pairs: number;
+  } | null;
+  readonly returns: ReturnFigures | null;
+}
+
+/** Most points drawn along a horizon, and most dots in a scatter. */
+export const MOST_POINTS = 160;
+export const MOST_DOTS = 600;
+
+/**
+ * Measures everything and judges it.
+ * @throws GAP_SHAPE_MISMATCH, GAP_INPUT_INVALID for unusable truth; a diverged model is measured, not refused.
+ * @see gap suite, version 1
+ */
+export function gapReport(input: GapInput): GapReport {
+  checkRollouts(input.rollouts);
+  const { rollouts, metadata, rng, resamples = DEFAULT_RESAMPLES } = input;
+  const plan = resamplePlan(rollouts.starts, rng, resamples);
+  const measurements = measure(input, plan, resamples);
+  const rows = judgeRows(measurements);
+  const verdict = overallVerdict(rows);
+  const validSteps = validPrediction(rollouts, measurements.errors.model, plan);
+  const errors = elementsOf(rollouts.entries).map((element) =>
+    errorFan(element, measurements, plan, (squared) => elementSquares(rollouts, squared, element.index)),
+  );
+  const all = { label: 'all entries', kind: 'scalar', unit: 'σ' } as const;
+  const figures = {
+    errors,
+    normalised: errorFan(all, measurements, plan, (squared) => normalisedSquares(rollouts, squared)),
+    validSteps: { ...intervalFigures(validSteps), share: validSteps.share },
+  };
+  return {
+    kind: 'gapReport',
+    version: 1,
+    verdict,
+    summary: summarise({ verdict, rows, metadata, horizon: rollouts.horizon, starts: rollouts.starts, ...figures }),
+    rows,
+    metadata,
+    starts: rollouts.starts,
+    horizon: rollouts.horizon,
+    samples: rollouts.samples,
+    resamples,
+    ...figures,
+    skill: skillFigures(measurements.skill),
+    coverage: coverageFigures(measurements.coverage),
+    effects: effectFigures(measurements.effects),
+    returns: returnFigures(input.returns, measurements.returns),
+  };
+}
+
+/** Only the model gets a band: those of the others would hide it. */
+function errorFan(
+  about: Pick<Element, 'label' | 'kind' | 'unit'>,
+  { rollouts, errors }: GapMeasurements,
+  plan: ResamplePlan,
+  squaresOf: (squared: Float64Array) => Float64Array,
+): ErrorFan {
+  const steps = thinned(rollouts.horizon + 1, MOST_POINTS);
+  const rootMeans = (contender: Contender) => picked(columnMeans(squaresOf(errors[contender]), rollouts.horizon + 1).map(Math.sqrt), steps);
+  return {
+    label: about.label,
+    name: words(about.label),
+    kind: about.kind,
+    unit: about.unit,
+    steps,
+    model: fanFigures(rootMeanSquareFan(squaresOf(errors.model), rollouts.horizon + 1, plan), steps),
+    floor: rootMeans('floor'),
+    persistence: rootMeans('persistence'),
+    linear: rootMeans('linear'),
+  };
+}
+
+function fanFigures({ measured, low, high }: Fan, steps: readonly number[]): FanFigures {
+  return { measured: picked(measured, steps), low: picked(low, steps), high: picked(high, steps) };
+}
+
+function skillFigures(skills: readonly Skill[]): FanFigures & { steps: number[] } {
+  const kept = thinned(skills.length, MOST_POINTS).map((i) => skills[i]!);
+  return {
+    steps: kept.map(({ horizon }) => horizon),
+    measured: kept.map(({ measured, conclusive }) => (conclusive ? figure(measured) : null)),
+    low: kept.map(({ low, conclusive }) => (conclusive ? figure(low) : null)),
+    high: kept.map(({ high, conclusive }) => (conclusive ? figure(high) : null)),
+  };
+}
+
+function coverageFigures(table: CoverageTable | null): GapReport['coverage'] {
+  if (table === null) return null;
+  return {
+    overall: table.overall.map(({ horizon, level, ...interval }) => ({ horizon, level, ...intervalFigures(interval) })),
+    elements: table.elements
+      .filter(({ level }) => level === COVERAGE_LEVEL)
+      .map(({ label, horizon, level, ...interval }) => ({ label, name: words(label), horizon, level, ...intervalFigures(interval) })),
+  };
+}
+
+function effectFigures(effects: GapMeasurements['effects']): GapReport['effects'] {
+  if (effects === null) return null;
+  const { effectR2, direction, horizon, effectivePairs } = effects;
+  return { effectR2: intervalFigures(effectR2), direction: intervalFigures(direction), horizon, pairs: effectivePairs };
+}
+
+function returnFigures(returns: PairedReturns | undefined, compared: GapMeasurements['returns']): ReturnFigures | null {
+  if (returns === undefined || compared === null) return null;
+  const dots = thinned(compared.count, MOST_DOTS);
+  const { relativeBias, policySpan, count, ...intervals } = compared;
+  const comparison = Object.fromEntries(Object.entries(intervals).map(([name, interval]) => [name, intervalFigures(interval)]));
+  return {
+    imagined: picked(returns.imagined, dots),
+    truth: picked(returns.truth, dots),
+    count,
+    comparison: comparison as ReturnFigures['comparison'],
+    relativeBias: relativeBias === null ? null : intervalFigures(relativeBias),
+    policySpan: policySpan === null ? null : figure(policySpan),
+  };
+}

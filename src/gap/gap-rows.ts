@@ -1,0 +1,116 @@
+import { unreachable } from '../errors.ts';
+import type { Interval } from './bootstrap.ts';
+import { widestLevel } from './coverage.ts';
+import { type Figure, intervalFigures } from './figures.ts';
+import type { GapMeasurements } from './measurements.ts';
+import { boundEnds, boundText, COVERAGE_LEVEL, GAP_TESTS, type GapTest, meets, SMALLEST_POLICY_SPAN, type Verdict } from './thresholds.ts';
+
+/** One line of the result. `measured`, `low` and `high` are null where nothing could be computed. */
+export interface GapRow {
+  readonly id: string;
+  readonly title: string;
+  readonly measured: Figure;
+  /** 95 % bootstrap interval. */
+  readonly low: Figure;
+  readonly high: Figure;
+  /** What the whole interval must satisfy. */
+  readonly passes: string;
+  /** The same as numbers, for drawing; null = open. */
+  readonly bound: { readonly low: number | null; readonly high: number | null };
+  readonly verdict: Verdict;
+  /** Control steps ahead. */
+  readonly horizon?: number;
+  /** Independent starts the interval is over. */
+  readonly n: number;
+  /** Why there is no verdict, or why a good-looking value fails. */
+  readonly reason?: string;
+}
+
+/** What a test found: a value to hold against the bound, or why there is none. */
+type Finding =
+  | { readonly kind: 'measured'; readonly interval: Interval; readonly n: number; readonly doubt?: string; readonly horizon?: number }
+  | { readonly kind: 'absent'; readonly verdict: 'INCONCLUSIVE' | 'NOT_APPLICABLE'; readonly reason: string; readonly n: number };
+
+/** Holds every test of the suite against what was measured. */
+export function judgeRows(measurements: GapMeasurements): GapRow[] {
+  return GAP_TESTS.map((test) => judge(test, find(test, measurements)));
+}
+
+/** FAIL if any row fails, INCONCLUSIVE if any is or if no row passes, else PASS. */
+export function overallVerdict(rows: readonly Pick<GapRow, 'verdict'>[]): Verdict {
+  const has = (verdict: Verdict) => rows.some((row) => row.verdict === verdict);
+  if (has('FAIL')) return 'FAIL';
+  return has('INCONCLUSIVE') || !has('PASS') ? 'INCONCLUSIVE' : 'PASS';
+}
+
+function judge(test: GapTest, finding: Finding): GapRow {
+  const about = { id: test.id, title: test.title, passes: boundText(test.bound), bound: boundEnds(test.bound), n: finding.n };
+  const horizon = test.horizon ?? (finding.kind === 'measured' ? finding.horizon : undefined);
+  const row = horizon === undefined ? about : { ...about, horizon };
+  if (finding.kind === 'absent') return { ...row, measured: null, low: null, high: null, verdict: finding.verdict, reason: finding.reason };
+  const figures = intervalFigures(finding.interval);
+  if (finding.doubt !== undefined) return { ...row, ...figures, verdict: 'INCONCLUSIVE', reason: finding.doubt };
+  if (meets(test.bound, finding.interval)) return { ...row, ...figures, verdict: 'PASS' };
+  const { measured } = finding.interval;
+  const failed: GapRow = { ...row, ...figures, verdict: 'FAIL' };
+  if (Number.isNaN(measured)) return { ...failed, reason: 'The model’s values are not numbers.' };
+  return meets(test.bound, { measured, low: measured, high: measured })
+    ? { ...failed, reason: 'The value passes, its interval does not: measure more starts.' }
+    : failed;
+}
+
+function find(test: GapTest, measurements: GapMeasurements): Finding {
+  const { starts, horizon } = measurements.rollouts;
+  if (test.horizon !== undefined && test.horizon > horizon && !(test.measure === 'coverage' && measurements.rollouts.samples < 2))
+    return absent('INCONCLUSIVE', `The rollouts are only ${horizon} steps long.`, starts);
+  switch (test.measure) {
+    case 'skill':
+      return findSkill(test, measurements);
+    case 'coverage':
+      return findCoverage(test, measurements);
+    case 'effectR2':
+    case 'direction':
+      return findEffect(test.measure, measurements.effects);
+    case 'returnBias':
+      return findBias(measurements.returns);
+    default:
+      return unreachable(test.measure);
+  }
+}
+
+function findSkill(test: GapTest, { skill, rollouts }: GapMeasurements): Finding {
+  const found = skill[test.horizon! - 1]!;
+  const measured: Finding = { kind: 'measured', interval: found, n: rollouts.starts };
+  if (found.conclusive) return measured;
+  return { ...measured, doubt: 'Trivial predictions come too close to the noise floor to tell skill from luck.' };
+}
+
+function findCoverage(test: GapTest, { coverage, rollouts }: GapMeasurements): Finding {
+  if (coverage === null) return absent('NOT_APPLICABLE', 'The model gives no samples, so it states no uncertainty.', rollouts.starts);
+  if (widestLevel(rollouts.samples) < COVERAGE_LEVEL)
+    return absent(
+      'INCONCLUSIVE',
+      `A ${100 * COVERAGE_LEVEL} % interval needs at least 19 samples, there are ${rollouts.samples}.`,
+      rollouts.starts,
+    );
+  const found = coverage.overall.find(({ horizon, level }) => horizon === test.horizon && level === COVERAGE_LEVEL)!;
+  return { kind: 'measured', interval: found, n: rollouts.starts };
+}
+
+function findEffect(measure: 'effectR2' | 'direction', effects: GapMeasurements['effects']): Finding {
+  if (effects === null) return absent('NOT_APPLICABLE', 'No counterfactuals were executed.', 0);
+  if (effects.effectivePairs === 0) return absent('INCONCLUSIVE', 'No alternative action changed anything in truth.', effects.starts);
+  return { kind: 'measured', interval: effects[measure], n: effects.starts, horizon: effects.horizon };
+}
+
+function findBias(returns: GapMeasurements['returns']): Finding {
+  if (returns === null) return absent('NOT_APPLICABLE', 'No returns were compared.', 0);
+  if (returns.relativeBias === null) return absent('NOT_APPLICABLE', 'No expert and random returns to measure the bias by.', returns.count);
+  const measured: Finding = { kind: 'measured', interval: returns.relativeBias, n: returns.count };
+  if (returns.policySpan === null || returns.policySpan >= SMALLEST_POLICY_SPAN) return measured;
+  return { ...measured, doubt: 'The policies’ true returns lie too close together.' };
+}
+
+function absent(verdict: 'INCONCLUSIVE' | 'NOT_APPLICABLE', reason: string, n: number): Finding {
+  return { kind: 'absent', verdict, reason, n };
+}

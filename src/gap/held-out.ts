@@ -1,0 +1,109 @@
+/** From episodes seen on truth to held-out starts with the actions that followed them. */
+import { elementsWithRole, layOut, type MutableStateView, viewsOver } from '../core/state-spec.ts';
+import type { Transitions } from '../data/transitions.ts';
+import { TransitionRecorder } from '../data/transitions.ts';
+import { GroundtwinError } from '../errors.ts';
+import type { Rng } from '../math/rng.ts';
+import { rowOf, type TypedArray } from '../spaces/space.ts';
+import type { AnyTask } from '../task/task.ts';
+import type { Evaluation } from '../vector/evaluate.ts';
+
+/** float64, row-major. */
+export interface HeldOut {
+  readonly starts: number;
+  readonly horizon: number;
+  /** `[starts, stateSize]` */
+  readonly state: Float64Array;
+  /** `[starts, horizon, actionSize]` */
+  readonly action: Float64Array;
+  /** `[starts, horizon, commandSize]` */
+  readonly command: Float64Array;
+  /** int32 `[starts]`: which episode a start is from. */
+  readonly episode: Int32Array;
+}
+
+/**
+ * Draws starts evenly over all moments that the next `horizon` actions follow, without repeating one.
+ * @throws DATA_INVALID when there are too few such moments.
+ */
+export function drawHeldOut(task: AnyTask, data: Transitions, starts: number, horizon: number, rng: Rng): HeldOut {
+  const moments: number[] = [];
+  for (let row = 0; row + horizon <= data.count; row++) if (data.episode[row] === data.episode[row + horizon - 1]) moments.push(row);
+  if (moments.length < starts)
+    throw new GroundtwinError('DATA_INVALID', {
+      path: 'held-out episodes',
+      problem: `${moments.length} moments are followed by ${horizon} steps of the same episode, ${starts} are needed`,
+    });
+  rng.shuffle(moments);
+  const chosen = moments.slice(0, starts).sort((a, b) => a - b);
+  const size = layOut(task.state).size;
+  return {
+    starts,
+    horizon,
+    state: gather(data.state, chosen, size, 1),
+    action: gather(data.action, chosen, data.action.length / data.count, horizon),
+    command: gather(data.command, chosen, task.commands.length, horizon),
+    episode: Int32Array.from(chosen, (row) => data.episode[row]!),
+  };
+}
+
+function gather(values: Float64Array, rows: readonly number[], width: number, count: number): Float64Array {
+  const out = new Float64Array(rows.length * width * count);
+  rows.forEach((row, i) => void out.set(values.subarray(row * width, (row + count) * width), i * width * count));
+  return out;
+}
+
+/**
+ * Transitions of an evaluation, whose observations determine the states: what a remote check leaves behind.
+ * @throws OPTION_INVALID for a task whose observations do not.
+ */
+export function transitionsOf(task: AnyTask, evaluation: Evaluation): Transitions {
+  const { infer } = task;
+  if (!infer)
+    throw new GroundtwinError('OPTION_INVALID', {
+      who: task.id,
+      option: 'data',
+      value: 'observations',
+      allowed: 'recorded states: its observations do not determine them',
+    });
+  const recorder = new TransitionRecorder(task);
+  const size = layOut(task.state).size;
+  const rows = new Float64Array(2 * size);
+  const [now, next] = viewsOver(task.state, rows, 2) as [MutableStateView, MutableStateView];
+  const command = new Float64Array(task.commands.length);
+  const scratch = viewsOver(task.state, new Float64Array(size), 1)[0]!;
+  evaluation.lengths.forEach((length, lane) => {
+    for (let step = 0; step < length; step++) {
+      infer(rowOf(task.observationSpace, evaluation.observations[step]!, lane), now);
+      infer(rowOf(task.observationSpace, evaluation.observations[step + 1]!, lane), next);
+      const action = rowOf(task.actionSpace, evaluation.actions[step]!, lane) as TypedArray;
+      task.actuate(now, action, scratch, command);
+      recorder.add(rows.subarray(0, size), action, command, rows.subarray(size), lane);
+    }
+  });
+  return recorder.transitions();
+}
+
+/** Standard deviation of each predicted element over the data; 1 for one that never changes. Angles: circular, in rad. */
+export function predictedScale(task: AnyTask, data: Transitions): Float64Array {
+  const spec = layOut(task.state);
+  const angle = new Uint8Array(spec.size);
+  for (const entry of spec.entries) if (entry.kind === 'angle') angle.fill(1, entry.offset, entry.offset + entry.size);
+  return Float64Array.from(elementsWithRole(spec, 'dynamic', 'signal'), (element) => {
+    const column = Float64Array.from({ length: data.count }, (_, row) => data.state[row * spec.size + element]!);
+    const deviation = angle[element] ? circularDeviation(column) : linearDeviation(column);
+    return deviation > 1e-9 ? deviation : 1;
+  });
+}
+
+function linearDeviation(values: Float64Array): number {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
+}
+
+/** Circular standard deviation √(−2 ln R), rad (Mardia & Jupp 2000). */
+function circularDeviation(values: Float64Array): number {
+  const sine = values.reduce((sum, value) => sum + Math.sin(value), 0) / values.length;
+  const cosine = values.reduce((sum, value) => sum + Math.cos(value), 0) / values.length;
+  return Math.sqrt(Math.max(0, -2 * Math.log(Math.max(Math.hypot(sine, cosine), 1e-12))));
+}

@@ -1,0 +1,28 @@
+export { type AdamWInputs, type AdamWOptions, type AdamWOutputs, adamW } from './adam-w.ts';
+export { compileInference, type InferenceSpec, type InputSpec } from './compile-inference.ts';
+export {
+  type CompiledTraining,
+  compileTraining,
+  type FedSpec,
+  type LossTensors,
+  type ParameterSpec,
+  type TableSpec,
+  type TensorsByName,
+  type TrainingSpec,
+} from './compile-training.ts';
+export { gradientRules } from './gradient-rules.ts';
+export { grad } from './gradients.ts';
+export { GraphBuilder, type Operand } from './graph-builder.ts';
+export { inspectModel, listOperators, type ModelInspection, type ModelValue } from './model-reader.ts';
+export * from './modules.ts';
+export {
+  type NodeRuntimeOptions,
+  nodeRuntime,
+  type OnnxData,
+  type OnnxLoadOptions,
+  type OnnxRuntime,
+  type OnnxSession,
+  type OnnxTensor,
+} from './runtime.ts';
+export { type TrainingChunk, TrainingProgram, type TrainingState } from './training-program.ts';
+export type { AnyDataType, DataType, Dimension, Shape, Tensor, TensorData } from './types.ts';

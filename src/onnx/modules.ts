@@ -1,0 +1,195 @@
+import type { Rng } from '../math/rng.ts';
+import type { ParameterSpec, TensorsByName } from './compile-training.ts';
+import type { GraphBuilder } from './graph-builder.ts';
+import type { Tensor } from './types.ts';
+
+export type Activation = 'silu' | 'relu' | 'tanh' | 'sigmoid' | 'none';
+
+/** Fixed soft bounds of a predicted log variance; fixed ones work better than learned ones (reference: world-models.md). */
+export const LOG_VARIANCE_BOUNDS = { low: -10, high: 0.5 } as const;
+
+/** Draws starting values for a weight or bias with `inputs` inputs. */
+export type Initializer = (rng: Rng, size: number, inputs: number) => Float32Array;
+
+/** Uniform within ±1/√inputs: what torch.nn.Linear starts from, weights and biases alike. */
+export const uniformFanIn: Initializer = (rng, size, inputs) => {
+  const bound = 1 / Math.sqrt(inputs);
+  return Float32Array.from({ length: size }, () => rng.uniform(-bound, bound));
+};
+
+/** Normal with deviation 1/(2√inputs), drawn again beyond two deviations: what PETS starts weights from (Chua et al. 2018). */
+export const truncatedNormalFanIn: Initializer = (rng, size, inputs) => {
+  const deviation = 1 / (2 * Math.sqrt(inputs));
+  return Float32Array.from({ length: size }, () => deviation * truncatedNormal(rng));
+};
+
+export interface MlpSpec {
+  /** Prefix of the parameter names. */
+  readonly name: string;
+  /** Widths, from input to output: `[24, 200, 200, 36]`. */
+  readonly sizes: readonly number[];
+  /** Independent networks side by side; weights get a leading axis of this size. Default: one network without that axis. */
+  readonly members?: number;
+  /** Between layers; the last layer is linear. Default silu. */
+  readonly activation?: Activation;
+  /** Default `uniformFanIn`. Biases start as torch's with it, at 0 with another one. */
+  readonly initializer?: Initializer;
+}
+
+/** Parameters of an MLP or ensemble: weights `[members?, in, out]` and biases `[members?, 1, out]`, in the order of the layers. */
+export function mlpParameters(spec: MlpSpec, rng: Rng): ParameterSpec[] {
+  const lead = spec.members === undefined ? [] : [spec.members];
+  const copies = spec.members ?? 1;
+  const initializer = spec.initializer ?? uniformFanIn;
+  return layers(spec).flatMap(({ inputs, outputs, weight, bias }) => [
+    { name: weight, shape: [...lead, inputs, outputs], initial: initializer(rng, copies * inputs * outputs, inputs) },
+    {
+      name: bias,
+      shape: [...lead, 1, outputs],
+      initial: initializer === uniformFanIn ? uniformFanIn(rng, copies * outputs, inputs) : new Float32Array(copies * outputs),
+    },
+  ]);
+}
+
+/**
+ * The forward pass of `mlpParameters`.
+ *
+ * @param x - float `[…, batch, in]`; with members, `[members, batch, in]`, or `[batch, in]` to give all members the same.
+ * @returns float `[…, batch, out]`; with members, `[members, batch, out]`.
+ */
+export function mlp(builder: GraphBuilder, parameters: TensorsByName, x: Tensor, spec: MlpSpec): Tensor {
+  const all = layers(spec);
+  return builder.scope(spec.name, () =>
+    all.reduce((hidden, layer, index) => {
+      const last = index === all.length - 1;
+      return builder.scope(`${index}`, () => {
+        const sum = linear(
+          builder,
+          hidden,
+          parameters[layer.weight] ?? builder.fail(`there is no parameter '${layer.weight}'`),
+          parameters[layer.bias],
+        );
+        return last ? sum : activate(builder, sum, spec.activation ?? 'silu');
+      });
+    }, x),
+  );
+}
+
+/** `x · weight + bias`. */
+export function linear(builder: GraphBuilder, x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+  const product = builder.matmul(x, weight);
+  return bias ? builder.add(product, bias) : product;
+}
+
+export function activate(builder: GraphBuilder, x: Tensor, activation: Activation): Tensor {
+  return activation === 'none' ? x : builder[activation](x);
+}
+
+/** A normal distribution by entry: float, both of one shape. */
+export interface Gaussian {
+  readonly mean: Tensor;
+  readonly logVariance: Tensor;
+}
+
+/**
+ * Splits a network's output `[…, 2·size]` into a mean and a log variance held softly inside the bounds:
+ * `v = high − softplus(high − v)`, then `v = low + softplus(v − low)` (Chua et al. 2018).
+ */
+export function gaussianHead(
+  builder: GraphBuilder,
+  output: Tensor,
+  bounds: { readonly low: number; readonly high: number } = LOG_VARIANCE_BOUNDS,
+): Gaussian {
+  return builder.scope('gaussian', () => {
+    const size = Number(output.shape.at(-1)) / 2;
+    if (!Number.isInteger(size)) builder.fail(`a Gaussian head needs an even last axis, got ${output.shape.at(-1)}`);
+    const [mean, raw] = builder.split(output, [size, size], -1);
+    const below = builder.sub(bounds.high, builder.softplus(builder.sub(bounds.high, raw!)));
+    return { mean: mean!, logVariance: builder.add(builder.softplus(builder.sub(below, bounds.low)), bounds.low) };
+  });
+}
+
+/**
+ * Gaussian negative log likelihood, without its constant and factor ½: `(mean − target)² · exp(−logVariance) + logVariance`,
+ * summed over the last axis and any leading ones (members), averaged over the batch axis (the one before the last).
+ *
+ * @param target - of the mean's shape, or broadcasting to it.
+ * @returns float `[]`.
+ */
+export function gaussianLoss(builder: GraphBuilder, { mean, logVariance }: Gaussian, target: Tensor): Tensor {
+  return builder.scope('gaussian-loss', () => {
+    const squared = builder.square(builder.sub(mean, target));
+    const terms = builder.add(builder.mul(squared, builder.exp(builder.neg(logVariance))), logVariance);
+    return builder.reduceSum(builder.reduceMean(terms, [-2]));
+  });
+}
+
+/** Mean of squared differences over all axes, float `[]`. */
+export function meanSquaredError(builder: GraphBuilder, prediction: Tensor, target: Tensor): Tensor {
+  return builder.reduceMean(builder.square(builder.sub(prediction, target)));
+}
+
+/** Weights of a GRU cell in torch's layout, transposed: gates reset, update, new side by side. */
+export function gruParameters(name: string, inputs: number, size: number, rng: Rng): ParameterSpec[] {
+  const draw = (count: number) => uniformFanIn(rng, count, size);
+  return [
+    { name: `${name}.input`, shape: [inputs, 3 * size], initial: draw(inputs * 3 * size) },
+    { name: `${name}.hidden`, shape: [size, 3 * size], initial: draw(size * 3 * size) },
+    { name: `${name}.inputBias`, shape: [3 * size], initial: draw(3 * size) },
+    { name: `${name}.hiddenBias`, shape: [3 * size], initial: draw(3 * size) },
+  ];
+}
+
+/**
+ * One step of a gated recurrent unit (Cho et al. 2014, in PyTorch's form: the reset gate acts on `h · W + b`).
+ *
+ * @param x - float `[batch, inputs]`. @param hidden - float `[batch, size]`.
+ * @returns the next hidden state, `[batch, size]`.
+ */
+export function gruCell(builder: GraphBuilder, parameters: TensorsByName, name: string, x: Tensor, hidden: Tensor): Tensor {
+  return builder.scope(name, () => {
+    const size = Number(hidden.shape.at(-1));
+    const get = (part: string) => parameters[`${name}.${part}`] ?? builder.fail(`there is no parameter '${name}.${part}'`);
+    const split = (gates: Tensor) => builder.split(gates, [size, size, size], -1) as [Tensor, Tensor, Tensor];
+    const [resetX, updateX, newX] = split(linear(builder, x, get('input'), get('inputBias')));
+    const [resetH, updateH, newH] = split(linear(builder, hidden, get('hidden'), get('hiddenBias')));
+    const reset = builder.sigmoid(builder.add(resetX, resetH));
+    const keep = builder.sigmoid(builder.add(updateX, updateH));
+    const candidate = builder.tanh(builder.add(newX, builder.mul(reset, newH)));
+    return builder.add(candidate, builder.mul(keep, builder.sub(hidden, candidate)));
+  });
+}
+
+/** Parameters of `layerNorm`: scale 1 and shift 0, free of weight decay. */
+export function layerNormParameters(name: string, size: number): ParameterSpec[] {
+  return [
+    { name: `${name}.scale`, shape: [size], initial: new Float32Array(size).fill(1), decay: false },
+    { name: `${name}.shift`, shape: [size], initial: new Float32Array(size), decay: false },
+  ];
+}
+
+/** Layer normalisation over the last axis (Ba et al. 2016). */
+export function layerNorm(builder: GraphBuilder, parameters: TensorsByName, name: string, x: Tensor, epsilon = 1e-5): Tensor {
+  return builder.scope(name, () => {
+    const get = (part: string) => parameters[`${name}.${part}`] ?? builder.fail(`there is no parameter '${name}.${part}'`);
+    const centred = builder.sub(x, builder.reduceMean(x, [-1], true));
+    const variance = builder.reduceMean(builder.square(centred), [-1], true);
+    const normal = builder.div(centred, builder.sqrt(builder.add(variance, epsilon)));
+    return builder.add(builder.mul(normal, get('scale')), get('shift'));
+  });
+}
+
+function layers(spec: MlpSpec): { inputs: number; outputs: number; weight: string; bias: string }[] {
+  return spec.sizes.slice(1).map((outputs, index) => ({
+    inputs: spec.sizes[index]!,
+    outputs,
+    weight: `${spec.name}.${index}.weight`,
+    bias: `${spec.name}.${index}.bias`,
+  }));
+}
+
+function truncatedNormal(rng: Rng): number {
+  let draw = rng.normal();
+  while (Math.abs(draw) > 2) draw = rng.normal();
+  return draw;
+}

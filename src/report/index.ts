@@ -1,0 +1,2 @@
+export { renderReport } from './render-report.ts';
+export type { Curve, Replay, ReplayBody, ReplayShape, ReportInput, TrainingCurves } from './report-input.ts';

@@ -1,0 +1,6 @@
+export { type Clock, clockFrom } from '../wire/clock.ts';
+export type { ListEnvs, MakeEnv, RemoteMakeOptions } from './env-host.ts';
+export type { ServerStats } from './hub.ts';
+export type { ServerLimits } from './limits.ts';
+export type { Logger } from './logger.ts';
+export { type RunningServer, type ServeOptions, serve } from './serve.ts';

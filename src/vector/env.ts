@@ -1,0 +1,112 @@
+import type { VectorEnv } from '../core/vector-env.ts';
+import type { Space, Values } from '../spaces/space.ts';
+import { infoRow } from './info.ts';
+
+export type Action = number | ArrayLike<number> | { readonly [key: string]: Action };
+
+export interface ResetResult {
+  readonly observation: Values;
+  readonly info: Record<string, unknown>;
+}
+
+export interface StepResult extends ResetResult {
+  readonly reward: number;
+  readonly terminated: boolean;
+  readonly truncated: boolean;
+}
+
+/** One step of a branch: what would have happened. */
+export interface Branch {
+  /** One entry a step, until the episode ended or the actions did. */
+  readonly observations: readonly Values[];
+  readonly rewards: readonly number[];
+  readonly terminated: boolean;
+  readonly truncated: boolean;
+}
+
+/** One env: a vector env of one lane with the lane axis taken off. After an episode ends, call `reset`. */
+export class Env {
+  /** The same env with its lane axis. */
+  readonly vector: VectorEnv;
+
+  constructor(vector: VectorEnv) {
+    this.vector = vector;
+  }
+
+  get id(): string {
+    return this.vector.id;
+  }
+  get observationSpace(): Space {
+    return this.vector.observationSpace;
+  }
+  get actionSpace(): Space {
+    return this.vector.actionSpace;
+  }
+  get controlDt_s(): number {
+    return this.vector.controlDt_s;
+  }
+
+  async reset(options: { readonly seed?: number; readonly params?: Readonly<Record<string, number>> } = {}): Promise<ResetResult> {
+    const { observation, info } = await this.vector.reset(options);
+    return { observation, info: infoRow(info, 0, 1) };
+  }
+
+  /** @param action - a number (Discrete), numbers (Box, MultiDiscrete) or a record of them (Dict). @throws as VectorEnv.step. */
+  async step(action: Action): Promise<StepResult> {
+    const result = await this.vector.step((typeof action === 'number' ? [action] : action) as unknown as Values);
+    return {
+      observation: result.observation,
+      // With several agents the reward is their sum; each agent's own is in `info.rewards`.
+      reward: this.vector.agents === 1 ? result.reward[0]! : result.reward.reduce((sum, part) => sum + part, 0),
+      terminated: result.terminated[0] === 1,
+      truncated: result.truncated[0] === 1,
+      info: this.vector.agents === 1 ? infoRow(result.info, 0, 1) : { ...infoRow(result.info, 0, 1), rewards: result.reward },
+    };
+  }
+
+  /** Everything the env holds, as bytes that survive the process. */
+  snapshot(): Promise<Uint8Array> {
+    return this.vector.snapshot(0);
+  }
+
+  /** @returns the observation at that moment. @throws SNAPSHOT_INVALID, SNAPSHOT_FOREIGN. */
+  restore(snapshot: Uint8Array): Promise<Values> {
+    return this.vector.restore(snapshot, 0);
+  }
+
+  /**
+   * Executes each action sequence from the same moment, then comes back to where the env is now.
+   * @param snapshot - the moment. @param sequences - one list of actions a branch.
+   */
+  async branch(snapshot: Uint8Array, sequences: readonly (readonly Action[])[]): Promise<Branch[]> {
+    const here = await this.snapshot();
+    const branches: Branch[] = [];
+    try {
+      for (const actions of sequences) {
+        await this.restore(snapshot);
+        branches.push(await this.follow(actions));
+      }
+    } finally {
+      await this.restore(here);
+    }
+    return branches;
+  }
+
+  close(): Promise<void> {
+    return this.vector.close();
+  }
+
+  private async follow(actions: readonly Action[]): Promise<Branch> {
+    const observations: Values[] = [];
+    const rewards: number[] = [];
+    let ended = { terminated: false, truncated: false };
+    for (const action of actions) {
+      const { observation, reward, terminated, truncated } = await this.step(action);
+      observations.push(observation);
+      rewards.push(reward);
+      ended = { terminated, truncated };
+      if (terminated || truncated) break;
+    }
+    return { observations, rewards, ...ended };
+  }
+}

@@ -1,0 +1,29 @@
+import type { InfoColumns } from '../core/backend.ts';
+
+/** A copy that shares no memory with the env. */
+export function cloneColumns(columns: InfoColumns): InfoColumns {
+  const copy: Record<string, InfoColumns[string]> = {};
+  for (const key in columns) {
+    const column = columns[key]!;
+    copy[key] = ArrayBuffer.isView(column) || Array.isArray(column) ? column.slice() : cloneColumns(column as InfoColumns);
+  }
+  return copy;
+}
+
+/**
+ * One lane of info columns: a column of one element a lane becomes a plain value, a wider one a typed array.
+ * A row is a copy.
+ */
+export function infoRow(columns: InfoColumns, lane: number, lanes: number): Record<string, unknown> {
+  const row: Record<string, unknown> = {};
+  for (const [key, column] of Object.entries(columns)) row[key] = rowOfColumn(column, lane, lanes);
+  return row;
+}
+
+function rowOfColumn(column: InfoColumns[string], lane: number, lanes: number): unknown {
+  if (Array.isArray(column)) return column[lane];
+  if (!ArrayBuffer.isView(column)) return infoRow(column as InfoColumns, lane, lanes);
+  const values = column as Float64Array;
+  const size = values.length / lanes;
+  return size === 1 ? values[lane] : values.slice(lane * size, (lane + 1) * size);
+}

@@ -1,0 +1,274 @@
+import type { Backend, BackendKind, InfoColumns, StepBatch } from '../core/backend.ts';
+import type { AutoresetMode, ResetOptions, VectorEnv, VectorResetResult, VectorStepResult } from '../core/vector-env.ts';
+import type { Wrapper, WrapperFactory } from '../core/wrapper.ts';
+import { GroundtwinError } from '../errors.ts';
+import { allocate, cloneValues, rowOf, type Space, type Values } from '../spaces/space.ts';
+import { takeActions } from './actions.ts';
+import { cloneColumns } from './info.ts';
+import { packSnapshot, unpackSnapshot } from './snapshot.ts';
+
+export interface LocalVectorEnvOptions {
+  /** Innermost first. */
+  readonly wrappers?: readonly WrapperFactory[];
+  readonly autoreset?: AutoresetMode;
+  /** False: results are views into reused buffers, valid until the next call. Default true. */
+  readonly copy?: boolean;
+  /** First seed of lanes that were never given one; integers in [0, 2^32). */
+  readonly entropy: () => number;
+}
+
+/** Where a lane is in its episode. */
+const stages = { never: 0, running: 1, ended: 2 } as const;
+/** Seeds below this are first episodes; the rest of a seed counts the episodes before it. */
+const seedLimit = 2 ** 32;
+
+/** Wrappers, autoreset and checks round one backend: what `make` returns for truth, model and twin. */
+export class LocalVectorEnv implements VectorEnv {
+  readonly id: string;
+  readonly kind: BackendKind;
+  readonly lanes: number;
+  readonly agents: number;
+  readonly observationSpace: Space;
+  readonly actionSpace: Space;
+  readonly controlDt_s: number;
+  readonly autoreset: AutoresetMode;
+  /** The unwrapped backend: its state rows, twin and worlds. */
+  readonly backend: Backend;
+  private readonly wrappers: readonly Wrapper[];
+  private readonly copy: boolean;
+  private readonly entropy: () => number;
+  private readonly stage: Uint8Array;
+  private readonly active: Uint8Array;
+  private readonly resetMask: Uint8Array;
+  private readonly seeds: Float64Array;
+  private readonly baseSeed: Float64Array;
+  private readonly episode: Float64Array;
+  private readonly actions: Values;
+  private observation: Values;
+  private closed = false;
+
+  constructor(backend: Backend, options: LocalVectorEnvOptions) {
+    this.backend = backend;
+    this.id = backend.id;
+    this.kind = backend.kind;
+    this.lanes = backend.lanes;
+    this.agents = backend.agents;
+    this.controlDt_s = backend.controlDt_s;
+    this.autoreset = options.autoreset ?? 'nextStep';
+    this.copy = options.copy ?? true;
+    this.entropy = options.entropy;
+    const stack = wrap(backend, options.wrappers ?? []);
+    this.wrappers = stack.wrappers;
+    this.observationSpace = stack.observationSpace;
+    this.actionSpace = stack.actionSpace;
+    this.stage = new Uint8Array(this.lanes);
+    this.active = new Uint8Array(this.lanes);
+    this.resetMask = new Uint8Array(this.lanes);
+    this.seeds = new Float64Array(this.lanes);
+    this.baseSeed = new Float64Array(this.lanes).fill(-1);
+    this.episode = new Float64Array(this.lanes);
+    this.actions = allocate(this.actionSpace, this.lanes);
+    this.observation = backend.batch.observation;
+  }
+
+  async reset(options: ResetOptions = {}): Promise<VectorResetResult> {
+    this.requireOpen();
+    const mask = options.mask ?? new Uint8Array(this.lanes).fill(1);
+    if (mask.length !== this.lanes) this.refuse('mask', `${mask.length} long`, `${this.lanes} long`);
+    const before = { baseSeed: this.baseSeed.slice(), episode: this.episode.slice() };
+    try {
+      this.takeSeeds(options.seed, mask);
+      await this.resetLanes(mask, options.params);
+    } catch (error) {
+      this.baseSeed.set(before.baseSeed);
+      this.episode.set(before.episode);
+      throw error;
+    }
+    return { observation: this.given(this.observation), info: this.info(this.backend.batch) };
+  }
+
+  async step(actions: Values): Promise<VectorStepResult> {
+    this.requireOpen();
+    this.chooseActive();
+    takeActions(this.id, this.actionSpace, this.lanes, actions, this.active, this.actions);
+    let inner = this.actions;
+    for (let i = this.wrappers.length - 1; i >= 0; i--) inner = this.wrappers[i]!.action?.(inner, this.active) ?? inner;
+    const pending = this.backend.step(inner, this.active);
+    if (pending) await pending;
+    const { batch } = this.backend;
+    for (const wrapper of this.wrappers) wrapper.step?.(batch, this.active);
+    this.observe();
+    if (this.autoreset === 'nextStep') await this.resetEndedBefore();
+    this.markEnds();
+    return this.autoreset === 'sameStep' ? this.resultWithSameStepReset() : this.result(this.info(batch));
+  }
+
+  async snapshot(lane = 0): Promise<Uint8Array> {
+    this.requireOpen();
+    this.requireLane(lane);
+    if (this.stage[lane] === stages.never) throw new GroundtwinError('ENV_NOT_RESET', { env: this.id, lane });
+    const { id, kind, fingerprint } = this.backend;
+    const wrappers = this.wrappers.map((wrapper) => ({ name: wrapper.name, memory: wrapper.save?.(lane) ?? [] }));
+    const head = {
+      env: id,
+      kind,
+      fingerprint,
+      wrappers,
+      seed: this.baseSeed[lane]!,
+      episode: this.episode[lane]!,
+      stage: this.stage[lane]!,
+    };
+    return packSnapshot(head, await this.backend.save(lane));
+  }
+
+  async restore(snapshot: Uint8Array, lane = 0): Promise<Values> {
+    this.requireOpen();
+    this.requireLane(lane);
+    const { id, kind, fingerprint } = this.backend;
+    const { head, lane: saved } = unpackSnapshot(snapshot, {
+      env: id,
+      kind,
+      fingerprint,
+      wrapperNames: this.wrappers.map((wrapper) => wrapper.name),
+    });
+    await this.backend.load(lane, saved);
+    const mask = new Uint8Array(this.lanes);
+    mask[lane] = 1;
+    this.wrappers.forEach((wrapper, i) => {
+      wrapper.reset?.(mask, this.backend.batch);
+      wrapper.load?.(lane, head.wrappers[i]!.memory);
+    });
+    this.baseSeed[lane] = head.seed;
+    this.episode[lane] = head.episode;
+    this.stage[lane] = head.stage;
+    this.observe();
+    return cloneValues(rowOf(this.observationSpace, this.observation, lane));
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    await this.backend.close();
+  }
+
+  /** Lanes to step; with `nextStep` an ended lane sits this step out and is reset instead. */
+  private chooseActive(): void {
+    for (let lane = 0; lane < this.lanes; lane++) {
+      const stage = this.stage[lane]!;
+      if (stage === stages.never || (stage === stages.ended && this.autoreset === 'disabled'))
+        throw new GroundtwinError('ENV_NOT_RESET', { env: this.id, lane });
+      this.active[lane] = stage === stages.running ? 1 : 0;
+    }
+  }
+
+  private async resetEndedBefore(): Promise<void> {
+    let any = false;
+    for (let lane = 0; lane < this.lanes; lane++) {
+      this.resetMask[lane] = this.active[lane] ? 0 : 1;
+      if (this.resetMask[lane]) any = true;
+    }
+    if (any) await this.nextEpisodes(this.resetMask);
+  }
+
+  private markEnds(): void {
+    const { terminated, truncated } = this.backend.batch;
+    for (let lane = 0; lane < this.lanes; lane++)
+      if (this.active[lane] && (terminated[lane] || truncated[lane])) this.stage[lane] = stages.ended;
+  }
+
+  private async resultWithSameStepReset(): Promise<VectorStepResult> {
+    const ended = new Uint8Array(this.lanes);
+    // A lane restored as ended is begun anew, but nothing of it ended on this step.
+    const finalMask = new Uint8Array(this.lanes);
+    for (let lane = 0; lane < this.lanes; lane++) {
+      ended[lane] = this.stage[lane] === stages.ended ? 1 : 0;
+      finalMask[lane] = ended[lane]! & this.active[lane]!;
+    }
+    if (!ended.includes(1)) return this.result({ ...this.info(this.backend.batch), finalMask });
+    const { batch } = this.backend;
+    const kept = { reward: batch.reward.slice(), terminated: batch.terminated.slice(), truncated: batch.truncated.slice() };
+    const finalInfo = cloneColumns(this.info(batch));
+    const finalObservation = cloneValues(this.observation) as InfoColumns;
+    await this.nextEpisodes(ended);
+    const final = finalMask.includes(1) ? { finalMask, finalObservation, finalInfo } : { finalMask };
+    return { observation: this.given(this.observation), ...kept, info: { ...this.info(batch), ...final } };
+  }
+
+  private async nextEpisodes(mask: Uint8Array): Promise<void> {
+    for (let lane = 0; lane < this.lanes; lane++) if (mask[lane]) this.episode[lane] = this.episode[lane]! + 1;
+    await this.resetLanes(mask);
+  }
+
+  private async resetLanes(mask: Uint8Array, params?: Readonly<Record<string, number>>): Promise<void> {
+    // Episode k of a lane seeded s has seed s + k·2^32: printable, distinct, and any episode can be begun again from its number alone.
+    for (let lane = 0; lane < this.lanes; lane++) if (mask[lane]) this.seeds[lane] = this.baseSeed[lane]! + this.episode[lane]! * seedLimit;
+    const pending = this.backend.reset(params ? { mask, seeds: this.seeds, params } : { mask, seeds: this.seeds });
+    if (pending) await pending;
+    for (const wrapper of this.wrappers) wrapper.reset?.(mask, this.backend.batch);
+    for (let lane = 0; lane < this.lanes; lane++) if (mask[lane]) this.stage[lane] = stages.running;
+    this.observe();
+  }
+
+  private takeSeeds(seed: ResetOptions['seed'], mask: Uint8Array): void {
+    if (typeof seed === 'object' && seed.length !== this.lanes) this.refuse('seed', `a list of ${seed.length}`, `a list of ${this.lanes}`);
+    for (let lane = 0; lane < this.lanes; lane++) {
+      if (!mask[lane]) continue;
+      const own = typeof seed === 'number' ? seed + lane : (seed?.[lane] ?? null);
+      if (own !== null) this.seedLane(lane, own);
+      else if (this.baseSeed[lane]! < 0) this.seedLane(lane, this.entropy());
+      else this.episode[lane] = this.episode[lane]! + 1;
+    }
+  }
+
+  private seedLane(lane: number, seed: number): void {
+    if (!Number.isSafeInteger(seed) || seed < 0) this.refuse('seed', String(seed), 'an integer from 0 to 9007199254740991');
+    this.baseSeed[lane] = seed % seedLimit;
+    this.episode[lane] = Math.floor(seed / seedLimit);
+  }
+
+  private observe(): void {
+    let outer = this.backend.batch.observation;
+    for (const wrapper of this.wrappers) outer = wrapper.observation?.(outer) ?? outer;
+    this.observation = outer;
+  }
+
+  private result(info: InfoColumns): VectorStepResult {
+    const { reward, terminated, truncated } = this.backend.batch;
+    const observation = this.given(this.observation);
+    if (!this.copy) return { observation, reward, terminated, truncated, info };
+    return { observation, reward: reward.slice(), terminated: terminated.slice(), truncated: truncated.slice(), info };
+  }
+
+  private info(batch: StepBatch): InfoColumns {
+    const columns = batch.problems.some((problem) => problem !== null) ? { ...batch.info, problem: batch.problems.slice() } : batch.info;
+    return this.copy ? cloneColumns(columns) : columns;
+  }
+
+  private given(values: Values): Values {
+    return this.copy ? cloneValues(values) : values;
+  }
+
+  private requireOpen(): void {
+    if (this.closed) throw new GroundtwinError('ENV_CLOSED', { env: this.id });
+  }
+
+  private requireLane(lane: number): void {
+    if (!Number.isInteger(lane) || lane < 0 || lane >= this.lanes)
+      this.refuse('lane', String(lane), `an integer from 0 to ${this.lanes - 1}`);
+  }
+
+  private refuse(option: string, value: string, allowed: string): never {
+    throw new GroundtwinError('OPTION_INVALID', { who: this.id, option, value, allowed });
+  }
+}
+
+function wrap(backend: Backend, factories: readonly WrapperFactory[]) {
+  let { observationSpace, actionSpace } = backend;
+  const wrappers = factories.map((factory) => {
+    const wrapper = factory({ id: backend.id, lanes: backend.lanes, agents: backend.agents, observationSpace, actionSpace });
+    observationSpace = wrapper.observationSpace ?? observationSpace;
+    actionSpace = wrapper.actionSpace ?? actionSpace;
+    return wrapper;
+  });
+  return { wrappers, observationSpace, actionSpace };
+}

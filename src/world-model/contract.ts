@@ -1,0 +1,122 @@
+/**
+ * The model contract, version 1: what a folder with `manifest.json` and ONNX graphs must say of itself. docs/model-contract.md tells it in prose.
+ * `predict`: state f32 `[B, S]`, action f32 `[B, A]`, context f32 `[B, C]` (if C > 0), noise f32 `[B, N]`, memory f32 `[B, K]` (if K > 0)
+ * → sample f32 `[B, P]`, optionally mean, scale f32 `[B, P]`, and nextMemory f32 `[B, K]` (if K > 0).
+ * Memory goes in and out under two names: in ONNX an output that is called like an input is that input.
+ */
+import { layOut, type StateEntry } from '../core/state-spec.ts';
+import { GroundtwinError } from '../errors.ts';
+import { sha256Hex } from '../math/hash.ts';
+import type { AnyTask } from '../task/task.ts';
+
+export const manifestFormat = 'groundtwin-model.v1';
+/** Rows of one call are padded to a multiple of this many per member: results then never depend on how many rows share a call. */
+export const tileRows = 16;
+export const maxMembers = 64;
+export const maxMemorySize = 65536;
+
+export interface ManifestEntry {
+  readonly name: string;
+  readonly size: number;
+  readonly kind: string;
+  readonly unit: string;
+  readonly role: string;
+}
+
+export interface ModelManifest {
+  readonly format: typeof manifestFormat;
+  readonly name: string;
+  readonly task: { readonly id: string; readonly hash: string };
+  /** `observation` (pixels, black boxes) is reserved and refused with a reason for now. */
+  readonly predicts: 'state';
+  /** Rows of a call are in this many equal blocks; block m is answered by member m. */
+  readonly members: number;
+  readonly state: readonly ManifestEntry[];
+  /** What the actuators get, in the units of the task's commands: the task's own code turns actions into commands. */
+  readonly action: readonly { readonly name: string; readonly unit: string }[];
+  readonly context: readonly ManifestEntry[];
+  readonly noise: { readonly distribution: 'normal' | 'none'; readonly size: number };
+  readonly memorySize: number;
+  readonly outputs: readonly string[];
+  readonly files: { readonly predict: { readonly path: string; readonly sha256: string } };
+  readonly training?: Readonly<Record<string, unknown>>;
+  readonly calibration?: Readonly<Record<string, unknown>>;
+}
+
+/** Entries that the network predicts, in order: `dynamic` then `signal` as they stand in the state. */
+export function predictedEntries(task: AnyTask): StateEntry[] {
+  return layOut(task.state).entries.filter((entry) => entry.role === 'dynamic' || entry.role === 'signal');
+}
+
+export function contextEntries(task: AnyTask): StateEntry[] {
+  return layOut(task.state).entries.filter((entry) => entry.role === 'context');
+}
+
+export function widthOf(entries: readonly { readonly size: number }[]): number {
+  return entries.reduce((sum, entry) => sum + entry.size, 0);
+}
+
+/** Elements' positions in the state row. */
+export function elementsOf(entries: readonly StateEntry[]): Int32Array {
+  return Int32Array.from(entries.flatMap((entry) => Array.from({ length: entry.size }, (_, i) => entry.offset + i)));
+}
+
+/** What a model must agree with to stand in for a task's physics: state, commands, time step. Reward and end may change freely. */
+export function taskHash(task: AnyTask): string {
+  return sha256Hex(JSON.stringify([task.id, Object.entries(task.state), task.commands, task.controlDt_s]));
+}
+
+export function manifestEntries(entries: readonly StateEntry[]): ManifestEntry[] {
+  return entries.map(({ name, size, kind, unit, role }) => ({ name, size, kind, unit, role }));
+}
+
+/**
+ * Reads an untrusted manifest.
+ * @throws MODEL_REFUSED naming the field that is wrong.
+ */
+export function parseManifest(model: string, text: string, task: AnyTask): ModelManifest {
+  const refuse = (problem: string): never => {
+    throw new GroundtwinError('MODEL_REFUSED', { model, problem });
+  };
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    refuse('manifest.json is not JSON');
+  }
+  const manifest = parsed as ModelManifest;
+  if (typeof manifest !== 'object' || manifest === null || manifest.format !== manifestFormat)
+    refuse(`manifest.json does not say format '${manifestFormat}'`);
+  if (manifest.predicts !== 'state') refuse(`it predicts '${String(manifest.predicts)}'; only 'state' is served so far`);
+  if (!isCount(manifest.members, 1, maxMembers)) refuse(`members must be an integer from 1 to ${maxMembers}`);
+  if (!isCount(manifest.memorySize, 0, maxMemorySize)) refuse(`memorySize must be an integer from 0 to ${maxMemorySize}`);
+  if (manifest.task?.id !== task.id) refuse(`it was made for '${String(manifest.task?.id)}', not '${task.id}'`);
+  if (manifest.task.hash !== taskHash(task))
+    refuse(`the state, commands or time step of ${task.id} have changed since it was made; train it anew`);
+  requireSameEntries('state', manifest.state, predictedEntries(task), refuse);
+  requireSameEntries('context', manifest.context, contextEntries(task), refuse);
+  if (
+    !Array.isArray(manifest.action) ||
+    manifest.action.map((command) => command?.name).join() !== task.commands.map((command) => command.name).join()
+  )
+    refuse('its action entries are not the commands of the task');
+  if (!isCount(manifest.noise?.size, 0, maxMemorySize) || !['normal', 'none'].includes(manifest.noise.distribution))
+    refuse("noise must have a distribution 'normal' or 'none' and a size");
+  const file = manifest.files?.predict;
+  if (typeof file?.path !== 'string' || typeof file.sha256 !== 'string') refuse('files.predict must have a path and a sha256');
+  if (!/^[A-Za-z0-9_.-]+$/.test(file.path) || file.path.startsWith('.'))
+    refuse('files.predict.path must be a plain file name beside manifest.json');
+  return manifest;
+}
+
+function requireSameEntries(what: string, given: unknown, expected: readonly StateEntry[], refuse: (problem: string) => never): void {
+  const describe = (entries: readonly ManifestEntry[]) =>
+    entries.map((entry) => `${entry?.name}[${entry?.size}] ${entry?.kind} ${entry?.unit}`).join(', ');
+  if (!Array.isArray(given)) refuse(`${what} must be a list of entries`);
+  const [got, wanted] = [describe(given as ManifestEntry[]), describe(expected)];
+  if (got !== wanted) refuse(`its ${what} entries are (${got.slice(0, 300)}), the task has (${wanted})`);
+}
+
+function isCount(value: unknown, low: number, high: number): boolean {
+  return typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high;
+}

@@ -1,0 +1,78 @@
+/** The two ends of a pipe: the parent hands over numbers, the child fits and reports. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import { GroundtwinError } from '../errors.ts';
+import type { OnnxRuntime } from '../onnx/index.ts';
+import { type FitHooks, type FitJob, type FitProgress, type FitResult, fitEnsemble } from './fit-ensemble.ts';
+
+type ToChild = { readonly op: 'fit'; readonly job: FitJob } | { readonly op: 'stop' };
+type ToParent =
+  | { readonly op: 'progress'; readonly progress: FitProgress }
+  | { readonly op: 'done'; readonly result: FitResult }
+  | { readonly op: 'failed'; readonly problem: string };
+
+/** How a child is begun; `url` is the worker root, TypeScript in a checkout and JavaScript in a package. */
+export interface ChildEntry {
+  readonly url: URL;
+}
+
+/**
+ * Fits in a process of its own, ended when the fit is over.
+ * @throws TRAINING_FAILED with the child's reason, or when it died.
+ */
+export async function fitInChild(entry: ChildEntry, job: FitJob, hooks: FitHooks = {}): Promise<FitResult> {
+  const child = start(entry);
+  try {
+    return await new Promise<FitResult>((resolve, reject) => {
+      const fail = (problem: string) => reject(new GroundtwinError('TRAINING_FAILED', { problem }));
+      child.on('message', (message: ToParent) => {
+        if (message.op === 'done') resolve(message.result);
+        else if (message.op === 'failed') fail(message.problem);
+        else {
+          hooks.onProgress?.(message.progress);
+          if (hooks.shouldStop?.()) child.send({ op: 'stop' } satisfies ToChild);
+        }
+      });
+      child.on('error', (error) => fail(error.message));
+      child.on('exit', (code, signal) => fail(`the training process ended with ${signal ?? `exit code ${code}`}`));
+      child.send({ op: 'fit', job } satisfies ToChild);
+    });
+  } finally {
+    child.removeAllListeners('exit');
+    child.kill();
+  }
+}
+
+function start({ url }: ChildEntry): ChildProcess {
+  const isSource = url.pathname.endsWith('.ts');
+  // From this file, whatever the working directory is. import.meta.resolve would do, but a loader that compiles to CommonJS (mocha's) has none.
+  const loader = () => pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+  return fork(url, [], {
+    execArgv: isSource ? ['--import', loader()] : [],
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+}
+
+/** The child's end: serves fits until the parent goes away. */
+export function serveFits(channel: NodeJS.Process, runtime: OnnxRuntime): void {
+  let stopping = false;
+  const send = (message: ToParent) => channel.send?.(message);
+  channel.on('message', async (message: ToChild) => {
+    if (message.op === 'stop') {
+      stopping = true;
+      return;
+    }
+    try {
+      const result = await fitEnsemble(runtime, message.job, {
+        onProgress: (progress) => send({ op: 'progress', progress }),
+        shouldStop: () => stopping,
+      });
+      send({ op: 'done', result });
+    } catch (error) {
+      send({ op: 'failed', problem: error instanceof Error ? error.message : String(error) });
+    }
+  });
+  channel.on('disconnect', () => channel.exit());
+}

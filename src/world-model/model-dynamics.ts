@@ -1,0 +1,215 @@
+import type { Dynamics, LaneRows } from '../core/dynamics.ts';
+import { bytesOf, packSections, unpackSections } from '../core/sections.ts';
+import { layOut, type StateView, wrapAngle } from '../core/state-spec.ts';
+import { GroundtwinError } from '../errors.ts';
+import { Rng } from '../math/rng.ts';
+import type { AnyTask } from '../task/task.ts';
+import { contextEntries, elementsOf, predictedEntries, tileRows } from './contract.ts';
+import type { Prediction, PredictionInput, WorldModel } from './world-model.ts';
+
+/** Stream of the episode seed that model noise is drawn from (task 0 and sensor 1 are TaskEnv's). */
+const noiseStream = 2;
+
+export interface ModelDynamicsOptions {
+  /** Ask every member about every lane, so that `disagreement` is known; costs `members` times as much. */
+  readonly disagreement?: boolean;
+  /** Close the model with the dynamics: true for a model that was loaded for this env alone. */
+  readonly ownsModel?: boolean;
+}
+
+/** Per-lane, per-element figures of the last step; float64 `[lanes, P]`. NaN where the model does not tell. */
+export interface Uncertainty {
+  /** Standard deviation the lane's own member gives. */
+  readonly scale: Float64Array;
+  /** Standard deviation of the members' means. */
+  readonly disagreement: Float64Array;
+}
+
+/**
+ * A learned model as dynamics. Every episode keeps one member (trajectory sampling, TS∞ of Chua et al. 2018), chosen as `seed mod members`,
+ * so consecutive seeds share the members evenly and a lane's future depends on its seed alone, not on its neighbours.
+ */
+export class ModelDynamics implements Dynamics {
+  readonly kind = 'model' as const;
+  readonly fingerprint: string;
+  readonly uncertainty: Uncertainty;
+  private readonly model: WorldModel;
+  private readonly everyMember: boolean;
+  private readonly ownsModel: boolean;
+  private readonly lanes: number;
+  private readonly predicted: Int32Array;
+  private readonly context: Int32Array;
+  private readonly angles: Uint8Array;
+  private readonly quaternions: Int32Array;
+  private readonly actionSize: number;
+  private readonly stateSize: number;
+  private readonly noiseSize: number;
+  private readonly noiseIsNormal: boolean;
+  private readonly member: Int32Array;
+  private readonly rngs: Rng[];
+  private readonly memory: Float32Array;
+  /** Row of each lane in a call; rebuilt when a member changes. */
+  private readonly slot: Int32Array;
+  private slotsStale = true;
+  private tile = 0;
+  private input: PredictionInput;
+
+  constructor(task: AnyTask, model: WorldModel, lanes: number, options: ModelDynamicsOptions = {}) {
+    const predicted = predictedEntries(task);
+    this.model = model;
+    this.fingerprint = model.fingerprint;
+    this.everyMember = options.disagreement ?? false;
+    this.ownsModel = options.ownsModel ?? false;
+    this.lanes = lanes;
+    this.predicted = elementsOf(predicted);
+    this.context = elementsOf(contextEntries(task));
+    this.angles = Uint8Array.from(predicted.flatMap((entry) => new Array<number>(entry.size).fill(entry.kind === 'angle' ? 1 : 0)));
+    this.quaternions = Int32Array.from(predicted.flatMap((entry) => (entry.kind === 'quaternion' ? [entry.offset] : [])));
+    this.actionSize = task.commands.length;
+    this.stateSize = layOut(task.state).size;
+    this.noiseSize = model.manifest.noise.size;
+    this.noiseIsNormal = model.manifest.noise.distribution === 'normal';
+    this.member = new Int32Array(lanes);
+    this.rngs = Array.from({ length: lanes }, () => new Rng(0));
+    this.memory = new Float32Array(lanes * model.manifest.memorySize);
+    this.slot = new Int32Array(lanes);
+    this.input = this.allocateInput(0);
+    const figures = () => new Float64Array(lanes * this.predicted.length).fill(Number.NaN);
+    this.uncertainty = { scale: figures(), disagreement: figures() };
+  }
+
+  start(lane: number, _row: Float64Array, _view: StateView, _params: unknown, seed: number): void {
+    this.assignMember(lane, seed % this.model.manifest.members);
+    this.rngs[lane]!.seed(seed, noiseStream);
+    this.memory.fill(0, lane * this.model.manifest.memorySize, (lane + 1) * this.model.manifest.memorySize);
+    const size = this.predicted.length;
+    for (const figures of [this.uncertainty.scale, this.uncertainty.disagreement]) figures.fill(Number.NaN, lane * size, (lane + 1) * size);
+  }
+
+  async advance(rows: LaneRows, active: Uint8Array): Promise<void> {
+    if (this.slotsStale) this.placeLanes();
+    for (let lane = 0; lane < this.lanes; lane++) if (active[lane]) this.feed(rows, lane);
+    const prediction = await this.model.predict(this.input);
+    for (let lane = 0; lane < this.lanes; lane++) if (active[lane]) this.take(rows, lane, prediction);
+  }
+
+  save(lane: number): Uint8Array {
+    const size = this.model.manifest.memorySize;
+    return packSections({ member: this.member[lane]!, rng: this.rngs[lane]!.save() }, [
+      bytesOf(this.memory.subarray(lane * size, (lane + 1) * size)),
+    ]);
+  }
+
+  load(lane: number, state: Uint8Array): void {
+    const { head, parts } = unpackSections<{ member: number; rng: number[] }>(state);
+    const size = this.model.manifest.memorySize;
+    const valid = Number.isInteger(head.member) && head.member >= 0 && head.member < this.model.manifest.members;
+    if (!valid || parts[0]?.byteLength !== size * 4)
+      throw new GroundtwinError('SNAPSHOT_INVALID', { problem: 'its model part does not fit this model' });
+    this.assignMember(lane, head.member);
+    this.rngs[lane]!.load(head.rng);
+    bytesOf(this.memory.subarray(lane * size, (lane + 1) * size)).set(parts[0]);
+  }
+
+  close(): void | Promise<void> {
+    if (this.ownsModel) return this.model.close();
+  }
+
+  private assignMember(lane: number, member: number): void {
+    if (this.member[lane] !== member) this.slotsStale = true;
+    this.member[lane] = member;
+  }
+
+  /** Packs lanes by member into equal blocks, or gives every lane a row in each block. */
+  private placeLanes(): void {
+    const { members } = this.model.manifest;
+    const filled = new Int32Array(members);
+    for (let lane = 0; lane < this.lanes; lane++) {
+      const member = this.everyMember ? 0 : this.member[lane]!;
+      this.slot[lane] = filled[member]!;
+      filled[member] = filled[member]! + 1;
+    }
+    this.tile = Math.ceil(Math.max(...filled) / tileRows) * tileRows;
+    for (let lane = 0; lane < this.lanes; lane++)
+      if (!this.everyMember) this.slot[lane] = this.slot[lane]! + this.member[lane]! * this.tile;
+    if (this.input.rows !== this.tile * members) this.input = this.allocateInput(this.tile * members);
+    this.slotsStale = false;
+  }
+
+  private feed(rows: LaneRows, lane: number): void {
+    const { members, memorySize } = this.model.manifest;
+    const { state, context, action, noise, memory } = this.input;
+    const { actionSize, noiseSize } = this;
+    const stateSize = this.stateSize;
+    const blocks = this.everyMember ? members : 1;
+    const noiseRow = this.slot[lane]! * noiseSize;
+    if (this.noiseIsNormal) this.rngs[lane]!.normals(noise, noiseRow, noiseSize);
+    for (let block = 0; block < blocks; block++) {
+      const row = this.slot[lane]! + block * this.tile;
+      fill(state, row, rows.state, lane * stateSize, this.predicted);
+      fill(context, row, rows.state, lane * stateSize, this.context);
+      for (let i = 0; i < actionSize; i++) action[row * actionSize + i] = rows.command[lane * actionSize + i]!;
+      for (let i = 0; i < memorySize; i++) memory[row * memorySize + i] = this.memory[lane * memorySize + i]!;
+      if (block > 0) noise.copyWithin(row * noiseSize, noiseRow, noiseRow + noiseSize);
+    }
+  }
+
+  private take(rows: LaneRows, lane: number, prediction: Prediction): void {
+    const { predicted, angles } = this;
+    const { next } = rows;
+    const { sample, mean, scale } = prediction;
+    const row = this.everyMember ? this.slot[lane]! + this.member[lane]! * this.tile : this.slot[lane]!;
+    const size = predicted.length;
+    const base = lane * this.stateSize;
+    for (let i = 0; i < size; i++) {
+      const value = sample[row * size + i]!;
+      next[base + predicted[i]!] = angles[i] ? wrapAngle(value) : value;
+    }
+    for (const offset of this.quaternions) normaliseQuaternion(next, base + offset);
+    const { memorySize } = this.model.manifest;
+    for (let i = 0; i < memorySize; i++) this.memory[lane * memorySize + i] = prediction.memory![row * memorySize + i]!;
+    const own = this.uncertainty.scale;
+    if (scale) for (let i = 0; i < size; i++) own[lane * size + i] = scale[row * size + i]!;
+    if (this.everyMember && mean) this.compareMembers(lane, mean);
+  }
+
+  private compareMembers(lane: number, mean: Float32Array): void {
+    const { members } = this.model.manifest;
+    const size = this.predicted.length;
+    for (let i = 0; i < size; i++) {
+      let sum = 0;
+      let squares = 0;
+      const origin = mean[this.slot[lane]! * size + i]!;
+      for (let member = 0; member < members; member++) {
+        const value = mean[(this.slot[lane]! + member * this.tile) * size + i]!;
+        const offset = this.angles[i] ? wrapAngle(value - origin) : value - origin;
+        sum += offset;
+        squares += offset * offset;
+      }
+      this.uncertainty.disagreement[lane * size + i] = Math.sqrt(Math.max(0, squares / members - (sum / members) ** 2));
+    }
+  }
+
+  private allocateInput(rows: number): PredictionInput {
+    const { noise, memorySize } = this.model.manifest;
+    const floats = (width: number) => new Float32Array(rows * width);
+    return {
+      rows,
+      state: floats(this.predicted.length),
+      action: floats(this.actionSize),
+      context: floats(this.context.length),
+      noise: floats(noise.size),
+      memory: floats(memorySize),
+    };
+  }
+}
+
+function fill(into: Float32Array, row: number, from: Float64Array, base: number, elements: Int32Array): void {
+  const offset = row * elements.length;
+  for (let i = 0; i < elements.length; i++) into[offset + i] = from[base + elements[i]!]!;
+}
+
+function normaliseQuaternion(values: Float64Array, at: number): void {
+  const length = Math.hypot(values[at]!, values[at + 1]!, values[at + 2]!, values[at + 3]!);
+  if (length > 0) for (let i = 0; i < 4; i++) values[at + i] = values[at + i]! / length;
+}

@@ -1,0 +1,150 @@
+import type { Dynamics, LaneRows } from '../../src/core/dynamics.ts';
+import { packSections, unpackSections } from '../../src/core/sections.ts';
+import type { WrapperFactory } from '../../src/core/wrapper.ts';
+import { nodeRuntime } from '../../src/onnx/index.ts';
+import { rapierEngine } from '../../src/physics/rapier-engine.ts';
+import { Registry } from '../../src/registry/registry.ts';
+import type { AnyTask } from '../../src/task/task.ts';
+import { TaskEnv } from '../../src/task/task-env.ts';
+import { LocalVectorEnv, type LocalVectorEnvOptions } from '../../src/vector/local-vector-env.ts';
+import {
+  contextEntries,
+  type ModelManifest,
+  manifestEntries,
+  manifestFormat,
+  predictedEntries,
+  taskHash,
+  widthOf,
+} from '../../src/world-model/contract.ts';
+import type { Prediction, PredictionInput, WorldModel } from '../../src/world-model/world-model.ts';
+import { walker } from './stub-tasks.ts';
+
+/** Where the walker's dynamics breaks: NaN beyond it, as an exploding engine would give. */
+export const breakAt_m = -2;
+
+/** The walker's truth without an engine: position += gain · push, NaN once past `breakAt_m`; the stage never recovers until started again. */
+export class WalkerDynamics implements Dynamics {
+  readonly kind = 'truth' as const;
+  readonly fingerprint = 'walker dynamics';
+  readonly gains: number[] = [];
+  closed = 0;
+
+  start(lane: number, _row: Float64Array, _view: unknown, params: Readonly<Record<string, number>>): void {
+    this.gains[lane] = params['gain']!;
+  }
+
+  advance(rows: LaneRows, active: Uint8Array): void {
+    for (let lane = 0; lane < rows.lanes; lane++) {
+      if (!active[lane]) continue;
+      const there_m = rows.state[lane * 3]! + this.gains[lane]! * rows.command[lane]!;
+      rows.next[lane * 3] = there_m < breakAt_m ? Number.NaN : there_m;
+    }
+  }
+
+  save(lane: number): Uint8Array {
+    return packSections({ gain: this.gains[lane]! }, []);
+  }
+
+  load(lane: number, state: Uint8Array): void {
+    this.gains[lane] = unpackSections<{ gain: number }>(state).head.gain;
+  }
+
+  close(): void {
+    this.closed++;
+  }
+}
+
+/** Walkers behind the real vector env. */
+export function walkers(
+  lanes: number,
+  options: Partial<LocalVectorEnvOptions> & { readonly wrappers?: readonly WrapperFactory[] } = {},
+): LocalVectorEnv {
+  return new LocalVectorEnv(new TaskEnv(walker, new WalkerDynamics(), lanes), { entropy: () => 99, ...options });
+}
+
+/** A registry of these tasks on the real engine and runtime. */
+export function registryOf(...tasks: readonly AnyTask[]): Registry {
+  return new Registry({ tasks, engine: rapierEngine, runtime: nodeRuntime(), entropy: () => 12345 });
+}
+
+/** A manifest that fits a task. */
+export function manifestFor(task: AnyTask, parts: Partial<ModelManifest> = {}): ModelManifest {
+  const state = predictedEntries(task);
+  return {
+    format: manifestFormat,
+    name: 'stub',
+    task: { id: task.id, hash: taskHash(task) },
+    predicts: 'state',
+    members: 1,
+    state: manifestEntries(state),
+    action: task.commands.map(({ name, unit }) => ({ name, unit })),
+    context: manifestEntries(contextEntries(task)),
+    noise: { distribution: 'none', size: 0 },
+    memorySize: 0,
+    outputs: ['sample'],
+    files: { predict: { path: 'predict.onnx', sha256: '0'.repeat(64) } },
+    ...parts,
+  };
+}
+
+/** What a stub model says of one row; `member` is the block the row stands in. */
+export type RowModel = (
+  row: { state: Float32Array; action: Float32Array; context: Float32Array; noise: Float32Array; memory: Float32Array },
+  member: number,
+) => {
+  sample: readonly number[];
+  mean?: readonly number[];
+  scale?: readonly number[];
+  memory?: readonly number[];
+};
+
+/** A world model in JavaScript, and a record of the calls it got. */
+export class StubModel implements WorldModel {
+  readonly manifest: ModelManifest;
+  readonly fingerprint = 'stub model';
+  readonly rowsOfCalls: number[] = [];
+  closed = 0;
+  private readonly answer: RowModel;
+
+  constructor(manifest: ModelManifest, answer: RowModel) {
+    this.manifest = manifest;
+    this.answer = answer;
+  }
+
+  async predict(input: PredictionInput): Promise<Prediction> {
+    const { manifest } = this;
+    this.rowsOfCalls.push(input.rows);
+    const widths = {
+      state: widthOf(manifest.state),
+      action: manifest.action.length,
+      context: widthOf(manifest.context),
+      noise: manifest.noise.size,
+      memory: manifest.memorySize,
+    };
+    const part = (key: keyof typeof widths, row: number) => input[key].subarray(row * widths[key], (row + 1) * widths[key]);
+    const answers = Array.from({ length: input.rows }, (_, row) =>
+      this.answer(
+        {
+          state: part('state', row),
+          action: part('action', row),
+          context: part('context', row),
+          noise: part('noise', row),
+          memory: part('memory', row),
+        },
+        Math.floor(row / (input.rows / manifest.members)),
+      ),
+    );
+    const joined = (key: 'sample' | 'mean' | 'scale' | 'memory') =>
+      Float32Array.from(answers.flatMap((answer) => [...(answer[key] ?? [])]));
+    return {
+      sample: joined('sample'),
+      ...(answers[0]?.mean ? { mean: joined('mean') } : {}),
+      ...(answers[0]?.scale ? { scale: joined('scale') } : {}),
+      memory: joined('memory'),
+    };
+  }
+
+  async close(): Promise<void> {
+    this.closed++;
+  }
+}

@@ -1,0 +1,116 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { sha256Hex } from '../../src/math/hash.ts';
+import { Rng } from '../../src/math/rng.ts';
+
+const seeds = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
+const draws = (rng: Rng, count: number) => Array.from({ length: count }, () => rng.uint32());
+
+describe('Rng', () => {
+  // From a Python program of its own: sfc32 as in PractRand, seeded by three rounds of splitmix32, twelve draws thrown away.
+  const vectors: readonly (readonly [seed: number, stream: number, expected: readonly number[]])[] = [
+    [0, 0, [584384466, 291425554, 1569698410, 2957037499]],
+    [1, 0, [2008186101, 4030781619, 1556637576, 1685941935]],
+    [1, 1, [103700651, 1816284604, 1542503715, 210380390]],
+    [2 ** 32 - 1, 2, [2239016403, 3121148120, 2925731431, 939398257]],
+    [7 * 2 ** 32 + 5, 0, [4121730290, 2482342502, 3498177511, 1441938009]],
+    [2 ** 53 - 1, 0, [3115501998, 1317831833, 3651100464, 576605340]],
+  ];
+  for (const [seed, stream, expected] of vectors)
+    it(`draws as sfc32 does from seed ${seed}, stream ${stream}`, () => expect(draws(new Rng(seed, stream), 4)).to.deep.equal(expected));
+
+  it('is the plain recurrence of sfc32', () => {
+    const rng = new Rng(0);
+    rng.load([1, 2, 3, 1, 0, 0]);
+    expect(draws(rng, 5)).to.deep.equal([4, 31, 56623170, 132259135, 3317874561]);
+  });
+
+  it('turns words into uniforms and normals', () => {
+    const rng = new Rng(42);
+    expect([rng.uniform(), rng.uniform(), rng.uniform()]).to.deep.equal([0.08428506390191615, 0.9186191956978291, 0.7258175869937986]);
+    rng.seed(42);
+    // Python's math.log and math.sqrt on the first pair inside the circle.
+    expect(rng.normal()).to.be.closeTo(1.3536523491168067, 1e-14);
+    expect(rng.normal()).to.be.closeTo(-0.8366794446146429, 1e-14);
+  });
+
+  it('goes on exactly where it was saved, half a pair of normals included', () =>
+    fc.assert(
+      fc.property(seeds, fc.nat(5), fc.boolean(), (seed, before, normal) => {
+        const rng = new Rng(seed);
+        draws(rng, before);
+        if (normal) rng.normal();
+        const state = JSON.parse(JSON.stringify(rng.save())) as number[];
+        const expected = [rng.normal(), rng.uniform(), rng.normal(), rng.uint32()];
+        const other = new Rng(1);
+        other.load(state);
+        expect([other.normal(), other.uniform(), other.normal(), other.uint32()]).to.deep.equal(expected);
+      }),
+    ));
+
+  it('gives equal seeds equal streams and others other ones', () =>
+    fc.assert(
+      fc.property(seeds, seeds, fc.nat(3), fc.nat(3), (a, b, stream, other) => {
+        const same = a === b && stream === other;
+        expect(String(draws(new Rng(a, stream), 3)) === String(draws(new Rng(b, other), 3))).to.equal(same);
+      }),
+    ));
+
+  it('forgets its past when seeded', () => {
+    const rng = new Rng(3);
+    rng.normal();
+    rng.seed(8);
+    expect([rng.normal(), rng.normal()]).to.deep.equal((() => [new Rng(8)].flatMap((fresh) => [fresh.normal(), fresh.normal()]))());
+  });
+
+  it('has uniform and normal moments', () => {
+    const rng = new Rng(2026);
+    const count = 20000;
+    const moments = (draw: () => number) => {
+      const values = Array.from({ length: count }, draw);
+      const mean = values.reduce((sum, value) => sum + value, 0) / count;
+      const central = (power: number) => values.reduce((sum, value) => sum + (value - mean) ** power, 0) / count;
+      return { mean, variance: central(2), skew: central(3) / central(2) ** 1.5, kurtosis: central(4) / central(2) ** 2 };
+    };
+    // Tolerances are about four standard errors.
+    const uniform = moments(() => rng.uniform(-1, 3));
+    expect(uniform.mean).to.be.closeTo(1, 0.033);
+    expect(uniform.variance).to.be.closeTo(16 / 12, 0.04);
+    const normal = moments(() => rng.normal());
+    expect(normal.mean).to.be.closeTo(0, 0.029);
+    expect(normal.variance).to.be.closeTo(1, 0.04);
+    expect(normal.skew).to.be.closeTo(0, 0.07);
+    expect(normal.kurtosis).to.be.closeTo(3, 0.14);
+  });
+
+  it('draws integers without bias, in range', () => {
+    const rng = new Rng(5);
+    const counts = new Array<number>(6).fill(0);
+    for (let i = 0; i < 12000; i++) counts[rng.integer(6)]!++;
+    // 2000 each, four standard deviations are 163.
+    for (const count of counts) expect(count).to.be.within(1837, 2163);
+    expect(Array.from({ length: 20 }, () => rng.integer(1))).to.deep.equal(new Array(20).fill(0));
+  });
+
+  it('forks a child and moves on, and shuffles every order', () => {
+    const rng = new Rng(1);
+    const child = rng.fork();
+    expect(child.uint32()).to.not.equal(rng.uint32());
+    const orders = new Set<string>();
+    for (let i = 0; i < 200; i++) {
+      const values = [1, 2, 3];
+      rng.shuffle(values);
+      orders.add(values.join(''));
+    }
+    expect([...orders].sort()).to.deep.equal(['123', '132', '213', '231', '312', '321']);
+  });
+});
+
+describe('sha256Hex', () => {
+  it('is SHA-256 of bytes, and of text as UTF-8', () => {
+    // FIPS 180-2, appendix B.1.
+    expect(sha256Hex('abc')).to.equal('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
+    expect(sha256Hex(new Uint8Array([97, 98, 99]))).to.equal(sha256Hex('abc'));
+    expect(sha256Hex('é')).to.equal(sha256Hex(new Uint8Array([0xc3, 0xa9])));
+  });
+});

@@ -1,0 +1,138 @@
+import { readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { operatorCases } from '../../bench/verify/onnx-operator-cases.ts';
+import { float32RuleErrors, gradientErrorAgainstGolden, worstOperatorRuleError } from '../../bench/verify/onnx-rows.ts';
+import { gradientRules } from '../../src/onnx/gradient-rules.ts';
+import { grad } from '../../src/onnx/gradients.ts';
+import { GraphBuilder } from '../../src/onnx/graph-builder.ts';
+import { gruCell, layerNorm } from '../../src/onnx/modules.ts';
+import { floats, numbers, runGraph, thrown } from './run-graph.ts';
+
+/** Operators whose entry says that nothing flows. */
+const withoutFlow = [
+  'StopGradient',
+  'Floor',
+  'Sign',
+  'Shape',
+  'Greater',
+  'GreaterOrEqual',
+  'Less',
+  'LessOrEqual',
+  'Equal',
+  'And',
+  'Or',
+  'Not',
+];
+
+interface GruGolden {
+  readonly inputs: number;
+  readonly size: number;
+  readonly batch: number;
+  readonly steps: number;
+  readonly loss: number;
+  readonly last: number[];
+  readonly x: number[];
+  readonly parameters: Record<string, { shape: number[]; values: number[] }>;
+  readonly gradients: Record<string, number[]>;
+}
+
+describe('gradients', () => {
+  it('has a finite-difference case for every rule through which a gradient flows', () => {
+    const covered = new Set(operatorCases.map(({ operator }) => operator));
+    expect([...covered, ...withoutFlow].sort()).to.deep.equal(Object.keys(gradientRules).sort());
+  });
+
+  it('agrees with central differences for every operator', async () => {
+    for (const { operator, error } of await worstOperatorRuleError())
+      expect(error, operator).to.be.below(operator === 'Cast' ? 1e-4 : 1e-8);
+  }).timeout(20_000);
+
+  it('has float32 kernels for every rule that agree with the float64 ones', async () => {
+    for (const { operator, error } of await float32RuleErrors()) expect(error, operator).to.be.below(2e-6);
+  }).timeout(20_000);
+
+  it("agrees with PyTorch's gradients of the ensemble", async () => {
+    expect(await gradientErrorAgainstGolden()).to.be.below(2e-5);
+  });
+
+  it("agrees with PyTorch's gradients of an unrolled GRU with layer norm", async () => {
+    const golden = JSON.parse(readFileSync(new URL('../goldens/gru-gradients.golden.json', import.meta.url), 'utf8')) as GruGolden;
+    const builder = new GraphBuilder();
+    const parameters = Object.fromEntries(
+      Object.entries(golden.parameters).map(([name, { shape, values }]) => [name, builder.param(name, shape, Float32Array.from(values))]),
+    );
+    const x = builder.input('x', 'float32', [golden.steps, golden.batch, golden.inputs]);
+    let hidden = builder.constant(new Float32Array(golden.batch * golden.size), 'float32', [golden.batch, golden.size]);
+    let loss = builder.constant(0);
+    for (let step = 0; step < golden.steps; step++) {
+      const input = builder.reshape(builder.slice(x, 0, step, step + 1), [golden.batch, golden.inputs]);
+      hidden = gruCell(builder, parameters, 'gru', input, hidden);
+      loss = builder.add(loss, builder.reduceMean(builder.power(layerNorm(builder, parameters, 'norm', hidden), 3)));
+    }
+    builder.output('loss', loss);
+    builder.output('last', hidden);
+    grad(builder, loss, Object.values(parameters)).forEach((gradient, index) => {
+      builder.output(`gradient.${Object.keys(parameters)[index]}`, gradient);
+    });
+    const results = await runGraph(builder, { x: floats(golden.x, [golden.steps, golden.batch, golden.inputs]) });
+    expect(numbers(results.loss)[0]).to.be.closeTo(golden.loss, 1e-5);
+    numbers(results.last).forEach((value, index) => {
+      expect(value).to.be.closeTo(golden.last[index]!, 1e-6);
+    });
+    for (const [name, expected] of Object.entries(golden.gradients)) {
+      const scale = Math.max(...expected.map(Math.abs));
+      const worst = Math.max(...numbers(results[`gradient.${name}`]).map((value, index) => Math.abs(value - expected[index]!)));
+      expect(worst / scale, name).to.be.below(2e-5);
+    }
+  });
+
+  it('names operator and scope of a missing rule when the graph is built', () => {
+    const builder = new GraphBuilder();
+    const x = builder.input('x', 'float32', []);
+    const looped = builder.scope('dream', () =>
+      builder.loop(builder.constant(2, 'int64'), [builder.constant(1)], (_, [state]) => ({
+        carried: [builder.mul(state!, x)],
+        collected: [],
+      })),
+    );
+    expect(thrown(() => grad(builder, looped.carried[0]!, [x])).message).to.match(/'dream': there is no gradient rule for Loop/);
+    const odd = builder.scope('head', () => builder.node('Erf', [x], 'float32', []));
+    expect(thrown(() => grad(builder, odd, [x])).message).to.match(/'head': there is no gradient rule for Erf/);
+  });
+
+  it('refuses a loss that is no scalar, or does not depend on a tensor', () => {
+    const builder = new GraphBuilder();
+    const x = builder.input('x', 'float32', [2]);
+    expect(thrown(() => grad(builder, x, [x])).message).to.match(/not a float scalar/);
+    expect(thrown(() => grad(builder, builder.reduceSum(builder.stopGradient(x)), [x])).message).to.match(/does not depend/);
+  });
+
+  it('stops at a stop-gradient even where the same value is also used with gradient', async () => {
+    const builder = new GraphBuilder();
+    const x = builder.input('x', 'float32', [1]);
+    const loss = builder.reduceSum(builder.mul(builder.exp(x), builder.exp(builder.stopGradient(x))));
+    builder.output('gradient', grad(builder, loss, [x])[0]!);
+    const { gradient } = await runGraph(builder, { x: floats([1]) });
+    expect(numbers(gradient)[0]).to.be.closeTo(Math.exp(2), 1e-5);
+  });
+
+  it('shares the gradient of equal values between them', async () => {
+    const builder = new GraphBuilder();
+    const x = builder.input('x', 'float32', [3]);
+    const loss = builder.add(builder.reduceSum(builder.max(x, 0)), builder.reduceMax(x));
+    builder.output('gradient', grad(builder, loss, [x])[0]!);
+    const { gradient } = await runGraph(builder, { x: floats([0, 2, 2]) });
+    expect(numbers(gradient)).to.deep.equal([0.5, 1.5, 1.5]);
+  });
+
+  it('flows through axes of unknown size', async () => {
+    const builder = new GraphBuilder();
+    const x = builder.input('x', 'float32', ['batch', 2]);
+    const w = builder.param('w', [2, 1], Float32Array.of(1, 2));
+    const loss = builder.reduceMean(builder.square(builder.matmul(x, w)));
+    builder.output('w.gradient', grad(builder, loss, [w])[0]!);
+    const results = await runGraph(builder, { x: floats([1, 0, 0, 1, 1, 1, 0, 0], [4, 2]) });
+    // ½ Σ (x·w) x over the rows with x·w = 1, 2, 3, 0.
+    expect(numbers(results['w.gradient'])).to.deep.equal([2, 2.5]);
+  });
+});
