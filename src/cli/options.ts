@@ -1,5 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
+/** Takes a command's exit code. */
+export type Finish = (exitCode: number) => void;
+
 /** What every command takes. */
 export interface CommonOptions {
   readonly json?: boolean;

@@ -23,6 +23,24 @@ export interface ManifestEntry {
   readonly role: string;
 }
 
+/** One graph of the folder. */
+export interface ModelFile {
+  /** A plain file name beside manifest.json. */
+  readonly path: string;
+  readonly sha256: string;
+}
+
+/**
+ * The graphs of a model. Beside `predict`, three are named by the contract and not served so far; a model that has them is refused rather than half used:
+ * `initial() → memory`; `observe(memory, previousAction, observation) → nextMemory`, the posterior by which a recurrent model resyncs; `decode(memory) → observation`.
+ */
+export interface ModelFiles {
+  readonly predict: ModelFile;
+  readonly initial?: ModelFile;
+  readonly observe?: ModelFile;
+  readonly decode?: ModelFile;
+}
+
 export interface ModelManifest {
   readonly format: typeof manifestFormat;
   readonly name: string;
@@ -38,7 +56,7 @@ export interface ModelManifest {
   readonly noise: { readonly distribution: 'normal' | 'none'; readonly size: number };
   readonly memorySize: number;
   readonly outputs: readonly string[];
-  readonly files: { readonly predict: { readonly path: string; readonly sha256: string } };
+  readonly files: ModelFiles;
   readonly training?: Readonly<Record<string, unknown>>;
   readonly calibration?: Readonly<Record<string, unknown>>;
 }
@@ -102,11 +120,18 @@ export function parseManifest(model: string, text: string, task: AnyTask): Model
     refuse('its action entries are not the commands of the task');
   if (!isCount(manifest.noise?.size, 0, maxMemorySize) || !['normal', 'none'].includes(manifest.noise.distribution))
     refuse("noise must have a distribution 'normal' or 'none' and a size");
-  const file = manifest.files?.predict;
+  if (typeof manifest.name !== 'string' || manifest.name.length > 200) refuse('name must be text of at most 200 characters');
+  requireFiles(manifest.files, refuse);
+  return manifest;
+}
+
+function requireFiles(files: unknown, refuse: (problem: string) => never): void {
+  const unserved = ['initial', 'observe', 'decode'].find((name) => (files as Record<string, unknown> | undefined)?.[name] !== undefined);
+  if (unserved) refuse(`it has a graph '${unserved}', which is not served so far`);
+  const file = (files as ModelFiles | undefined)?.predict;
   if (typeof file?.path !== 'string' || typeof file.sha256 !== 'string') refuse('files.predict must have a path and a sha256');
   if (!/^[A-Za-z0-9_.-]+$/.test(file.path) || file.path.startsWith('.'))
     refuse('files.predict.path must be a plain file name beside manifest.json');
-  return manifest;
 }
 
 function requireSameEntries(what: string, given: unknown, expected: readonly StateEntry[], refuse: (problem: string) => never): void {

@@ -2,9 +2,8 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { exitCodes } from '../exit-codes.ts';
 import { type MainJobResult, mainJobDefaults, runMainJob } from '../main-job.ts';
-import { count, withCommon } from '../options.ts';
+import { count, type Finish, withCommon } from '../options.ts';
 import { terminal } from '../terminal.ts';
-import type { Finish } from './index.ts';
 
 interface DemoOptions {
   readonly json?: boolean;

@@ -4,9 +4,8 @@ import { describeSpace } from '../../spaces/space.ts';
 import type { AnyTask } from '../../task/task.ts';
 import { spaceToJson } from '../../wire/index.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { withCommon } from '../options.ts';
+import { type Finish, withCommon } from '../options.ts';
 import { table, terminal } from '../terminal.ts';
-import type { Finish } from './index.ts';
 
 export function addList(program: Command, finish: Finish): void {
   withCommon(program.command('list'))

@@ -6,10 +6,9 @@ import type { Command } from 'commander';
 import { make } from '../../index.ts';
 import { compileInference, nodeRuntime } from '../../onnx/index.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { withCommon } from '../options.ts';
+import { type Finish, withCommon } from '../options.ts';
 import { describeMachine, versions } from '../run-description.ts';
 import { table, terminal } from '../terminal.ts';
-import type { Finish } from './index.ts';
 
 interface Finding {
   readonly what: string;

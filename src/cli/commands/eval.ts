@@ -8,10 +8,9 @@ import { clockFrom } from '../../server/index.ts';
 import { evaluate } from '../../vector/evaluate.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { EVALUATION_SEED } from '../main-job.ts';
-import { count, envOption, seedNumber, withCommon } from '../options.ts';
+import { count, envOption, type Finish, seedNumber, withCommon } from '../options.ts';
+import { policyOf } from '../policies.ts';
 import { terminal } from '../terminal.ts';
-import type { Finish } from './index.ts';
-import { policyOf } from './record.ts';
 
 interface EvalOptions {
   readonly json?: boolean;

@@ -17,10 +17,9 @@ import { ModelDynamics } from '../../world-model/model-dynamics.ts';
 import type { WorldModel } from '../../world-model/world-model.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { metadataOf } from '../main-job.ts';
-import { count, withCommon } from '../options.ts';
+import { count, type Finish, withCommon } from '../options.ts';
 import { describeRun } from '../run-description.ts';
 import { type Terminal, table, terminal } from '../terminal.ts';
-import type { Finish } from './index.ts';
 
 interface GapOptions {
   readonly json?: boolean;

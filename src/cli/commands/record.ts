@@ -1,17 +1,13 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { cemInModel, randomPolicy } from '../../../agents/index.ts';
-import type { Policy } from '../../core/policy.ts';
 import { recordEpisode } from '../../data/record.ts';
 import { TransitionRecorder, writeTransitions } from '../../data/transitions.ts';
-import { GroundtwinError } from '../../errors.ts';
 import { registry } from '../../index.ts';
 import { Rng } from '../../math/rng.ts';
-import type { AnyTask } from '../../task/task.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { count, envOption, withCommon } from '../options.ts';
+import { count, envOption, type Finish, withCommon } from '../options.ts';
+import { policyOf } from '../policies.ts';
 import { terminal } from '../terminal.ts';
-import type { Finish } from './index.ts';
 
 interface RecordOptions {
   readonly json?: boolean;
@@ -61,21 +57,4 @@ async function record(options: RecordOptions): Promise<number> {
     `${transitions} transitions of ${task.id} (${policy.name}) in ${out}`,
   );
   return exitCodes.ok;
-}
-
-/** The policy named on a command line, for one lane unless said. @throws OPTION_INVALID when cem lacks its model. */
-export async function policyOf(
-  task: AnyTask,
-  options: { readonly policy: 'random' | 'cem'; readonly model?: string; readonly hold?: number },
-  lanes = 1,
-): Promise<Policy> {
-  if (options.policy === 'random') return randomPolicy(task.actionSpace, lanes, options.hold ?? 1);
-  if (options.model === undefined)
-    throw new GroundtwinError('OPTION_INVALID', {
-      who: 'groundtwin',
-      option: '--model',
-      value: 'missing',
-      allowed: 'the folder of a model, for --policy cem',
-    });
-  return cemInModel(task, await registry.loadModel(task.id, options.model), lanes);
 }

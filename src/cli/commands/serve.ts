@@ -4,11 +4,10 @@ import { type Command, Option } from 'commander';
 import { registry } from '../../index.ts';
 import { clockFrom, type Logger, serve } from '../../server/index.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { portNumber, withCommon } from '../options.ts';
+import { type Finish, portNumber, withCommon } from '../options.ts';
 import { packageJson } from '../run-description.ts';
 import { serverParts } from '../server-parts.ts';
 import { terminal } from '../terminal.ts';
-import type { Finish } from './index.ts';
 
 interface ServeOptions {
   readonly json?: boolean;

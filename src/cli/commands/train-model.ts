@@ -10,11 +10,10 @@ import { trainEnsemble } from '../../world-model/train-ensemble.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { interruption } from '../interruption.ts';
 import { mainJobDefaults } from '../main-job.ts';
-import { count, envOption, withCommon } from '../options.ts';
+import { count, envOption, type Finish, withCommon } from '../options.ts';
 import { describeRun } from '../run-description.ts';
 import { terminal } from '../terminal.ts';
 import { workerEntry } from '../worker-entry.ts';
-import type { Finish } from './index.ts';
 
 interface TrainOptions {
   readonly json?: boolean;
