@@ -40,7 +40,7 @@ export const errorTable = {
   MODEL_REFUSED: (d: { model: string; problem: string }) =>
     `The model '${d.model}' is refused: ${d.problem}. See docs/model-contract.md for what a model must provide.`,
   TRAINING_FAILED: (d: { problem: string }) =>
-    `Training stopped: ${d.problem}. Check the data with 'groundtwin describe', or lower the learning rate.`,
+    `Training stopped: ${d.problem}. Check that the data are finite, varied and enough, or lower the learning rate.`,
   DATA_INVALID: (d: { path: string; problem: string }) =>
     `The data at '${d.path}' cannot be used: ${d.problem}. Record it anew with 'groundtwin record'.`,
   // wire, server and client

@@ -2,4 +2,6 @@
 import { nodeRuntime } from './onnx/index.ts';
 import { serveFits } from './world-model/fit-in-child.ts';
 
+// Ctrl-C in a terminal reaches the whole process group: the parent decides, asks for what was learned so far, and ends this process.
+process.on('SIGINT', () => {});
 serveFits(process, nodeRuntime());

@@ -1,6 +1,6 @@
 import type { LimitCost } from '../../src/core/rollouts.ts';
 
-/** The cross-entropy planner's settings; defaults are the recipe of docs/decisions/cem-planner.md. */
+/** The cross-entropy planner's settings; defaults are the recipe of docs/decisions/planner-searches-every-scale.md. */
 export interface CemConfig {
   /** Candidate sequences an iteration. */
   readonly population: number;
@@ -24,10 +24,10 @@ export const cemDefaults: CemConfig = {
   population: 40,
   elites: 5,
   iterations: 3,
-  horizon: 28,
+  horizon: 30,
   initialDeviation: 0.5,
   finest: 0.1,
   smoothing: 0.1,
-  noiseCorrelation: 0.6,
+  noiseCorrelation: 0.8,
   limits: { margin: 0.08, perStep: 1 },
 };

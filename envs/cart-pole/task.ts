@@ -35,7 +35,7 @@ function scene(params: Params): SceneSpec {
         pose: { position_m: [0, 0, 0] },
         // A cube of .2 m: the joint lets it not turn, so this never shows.
         inertial: { mass_kg: cartMass_kg, inertia_kgm2: [cartMass_kg / 150, cartMass_kg / 150, cartMass_kg / 150] },
-        shapes: [{ form: { kind: 'box', halfExtents_m: [0.25, 0.15, 0.1] }, collides: false, colour: '#3b6ea8' }],
+        shapes: [{ form: { kind: 'box', halfExtents_m: [0.25, 0.15, 0.1] }, collides: false, colour: '#2f5d8a' }],
       },
       {
         name: 'pole',
@@ -43,7 +43,7 @@ function scene(params: Params): SceneSpec {
         pose: { position_m: [0, 0, poleHalfLength_m] },
         inertial: { mass_kg: poleMass_kg, inertia_kgm2: [across_kgm2, across_kgm2, along_kgm2] },
         shapes: [
-          { form: { kind: 'capsule', radius_m: POLE_RADIUS_m, halfLength_m: poleHalfLength_m }, collides: false, colour: '#c9803a' },
+          { form: { kind: 'capsule', radius_m: POLE_RADIUS_m, halfLength_m: poleHalfLength_m }, collides: false, colour: '#6fa3d8' },
         ],
       },
     ],

@@ -1,5 +1,5 @@
-/** Ctrl-C once asks to stop at the next good moment; twice ends at once. */
-export function interruption(): { readonly requested: () => boolean } {
+/** Ctrl-C once asks to stop at the next good moment; twice ends at once. Listens until released. */
+export function interruption(): { readonly requested: () => boolean; readonly release: () => void } {
   let requested = false;
   const ask = () => {
     if (requested) process.exit(130);
@@ -8,5 +8,11 @@ export function interruption(): { readonly requested: () => boolean } {
   };
   process.on('SIGINT', ask);
   process.on('SIGTERM', ask);
-  return { requested: () => requested };
+  return {
+    requested: () => requested,
+    release() {
+      process.off('SIGINT', ask);
+      process.off('SIGTERM', ask);
+    },
+  };
 }

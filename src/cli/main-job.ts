@@ -3,8 +3,9 @@
  * `groundtwin demo` runs it; `npm run verify -- main` measures it.
  */
 import { join } from 'node:path';
-import { cemInModel, randomPolicy } from '../../agents/index.ts';
+import { type CemConfig, cemDefaults, cemInModel, randomPolicy } from '../../agents/index.ts';
 import { connect } from '../client/index.ts';
+import type { Policy } from '../core/policy.ts';
 import { elementsWithRole, layOut } from '../core/state-spec.ts';
 import { writeFileAtomically } from '../data/atomic-file.ts';
 import { recordEpisode } from '../data/record.ts';
@@ -38,11 +39,16 @@ export const EVALUATION_SEED = 1_000_000;
 /** How much is collected and learned; what a run folder's config holds. */
 export const mainJobDefaults = {
   task: MAIN_TASK,
-  /** The first acts at random, each action held 5 steps; the others plan in the model learned so far. */
-  episodes: 5,
+  /** Steps of the first episode, which acts at random, each action held. */
+  explorationSteps: 250,
   explorationHold: 5,
-  updates: 2500,
-  finalUpdates: 12000,
+  /** Then, so many times: learn, and act by planning in what was learned. */
+  rounds: 5,
+  episodesPerRound: 2,
+  /** Cut short: the swing-up, where there is most to learn, is over by then. */
+  episodeSteps: 100,
+  updates: 2000,
+  finalUpdates: 10000,
   evaluationStarts: 20,
   /** Starts on which the agent is also run inside the model, for imagined returns. */
   imaginedStarts: 10,
@@ -63,6 +69,8 @@ export interface MainJobOptions {
   readonly out: string;
   readonly command?: string;
   readonly config?: Partial<MainJobConfig>;
+  /** The agent's planner; default `cemDefaults`. */
+  readonly planner?: CemConfig;
   readonly onProgress?: (progress: Progress) => void;
 }
 
@@ -87,19 +95,26 @@ interface Job {
   readonly config: MainJobConfig;
   readonly seed: number;
   readonly out: string;
+  readonly planner: CemConfig;
   readonly rng: Rng;
   readonly recorder: TransitionRecorder;
-  readonly returns: { steps: number; value: number }[];
+  /** Mean reward a step of each episode collected, by real steps. */
+  readonly rewards: { steps: number; value: number }[];
   readonly losses: { update: number; loss: number }[];
   readonly report: (progress: Progress) => void;
   readonly metrics: (line: Readonly<Record<string, unknown>>) => void;
   decision_ms: number;
+  episodes: number;
 }
 
 export async function runMainJob(options: MainJobOptions): Promise<MainJobResult> {
   const started_ms = performance.now();
   const config: MainJobConfig = { ...mainJobDefaults, ...options.config };
-  const description = describeRun({ command: options.command ?? 'groundtwin demo', seeds: [options.seed], config });
+  const description = describeRun({
+    command: options.command ?? 'groundtwin demo',
+    seeds: [options.seed],
+    config: { ...config, planner: options.planner ?? cemDefaults },
+  });
   const job = begin(options, config, description);
   const { trained, model } = await learn(job);
   const check = await checkOverSocket(job, model);
@@ -138,9 +153,10 @@ function begin(options: MainJobOptions, config: MainJobConfig, description: RunD
     config,
     seed: options.seed,
     out: options.out,
+    planner: options.planner ?? cemDefaults,
     rng: new Rng(options.seed),
     recorder: new TransitionRecorder(task),
-    returns: [],
+    rewards: [],
     losses: [],
     report: options.onProgress ?? (() => {}),
     metrics: (line) => {
@@ -148,19 +164,22 @@ function begin(options: MainJobOptions, config: MainJobConfig, description: RunD
       writeFileAtomically(join(options.out, 'metrics.jsonl'), `${lines.join('\n')}\n`);
     },
     decision_ms: 0,
+    episodes: 0,
   };
 }
 
-/** Collects episode by episode, learning the world anew before each; then learns once more, longer. */
+/** Explores, then learns and acts in turns; then learns once more, longer. */
 async function learn(job: Job): Promise<{ trained: TrainedModel; model: WorldModel }> {
   const { config, task } = job;
   const env = await registry.truth(task.id, 1);
-  await collect(job, env, 0, randomPolicy(task.actionSpace, 1, config.explorationHold));
-  for (let episode = 1; episode < config.episodes; episode++) {
-    const trained = await train(job, config.updates, `learning after ${episode} of ${config.episodes} episodes`);
+  await collect(job, env, randomPolicy(task.actionSpace, 1, config.explorationHold), config.explorationSteps);
+  for (let round = 1; round <= config.rounds; round++) {
+    const trained = await train(job, config.updates, `learning, round ${round} of ${config.rounds}`);
     const model = await openModel(nodeRuntime(), 'model', trained.manifest, trained.predict, task);
+    const policy = cemInModel(task, model, 1, job.planner);
     const started_ms = performance.now();
-    const steps = await collect(job, env, episode, cemInModel(task, model, 1));
+    let steps = 0;
+    for (let i = 0; i < config.episodesPerRound; i++) steps += await collect(job, env, policy, config.episodeSteps);
     job.decision_ms = (performance.now() - started_ms) / steps;
     await model.close();
   }
@@ -171,24 +190,20 @@ async function learn(job: Job): Promise<{ trained: TrainedModel; model: WorldMod
   return { trained, model: await registry.loadModel(task.id, join(job.out, 'model')) };
 }
 
-async function collect(job: Job, env: TaskEnv, episode: number, policy: ReturnType<typeof randomPolicy>): Promise<number> {
-  const { task, recorder } = job;
-  const { episodeReturn, steps } = await recordEpisode(env, policy, recorder, {
+/** One episode on physics. @returns its steps. */
+async function collect(job: Job, env: TaskEnv, policy: Policy, maxSteps: number): Promise<number> {
+  const episode = job.episodes++;
+  const stage = `episode ${episode + 1} of ${1 + job.config.rounds * job.config.episodesPerRound}, ${policy.name}`;
+  const { episodeReturn, steps } = await recordEpisode(env, policy, job.recorder, {
     seed: job.rng.uint32(),
-    maxSteps: task.horizon,
+    maxSteps,
     episode,
-    onStep: (step) =>
-      job.report({ stage: `episode ${episode + 1} of ${job.config.episodes}, ${policy.name}`, done: step, of: task.horizon }),
+    onStep: (done) => job.report({ stage, done, of: maxSteps }),
   });
-  const realSteps = recorder.transitions().count;
-  job.returns.push({ steps: realSteps, value: episodeReturn });
-  job.metrics({ event: 'episode', episode, policy: policy.name, return: episodeReturn, realSteps });
-  job.report({
-    stage: `episode ${episode + 1} of ${job.config.episodes}, ${policy.name}`,
-    done: task.horizon,
-    of: task.horizon,
-    note: `return ${episodeReturn.toFixed(1)}`,
-  });
+  const realSteps = job.recorder.transitions().count;
+  job.rewards.push({ steps: realSteps, value: episodeReturn / steps });
+  job.metrics({ event: 'episode', episode, policy: policy.name, return: episodeReturn, steps, realSteps });
+  job.report({ stage, done: maxSteps, of: maxSteps, note: `return ${episodeReturn.toFixed(1)} in ${steps} steps` });
   return steps;
 }
 
@@ -219,7 +234,7 @@ async function checkOverSocket(job: Job, model: WorldModel): Promise<Check> {
   const server = await serve({ ...serverParts(registry), clock, token });
   try {
     const client = await connect({ url: server.url, token, clock });
-    const play = async (policy: ReturnType<typeof randomPolicy>, stage: string) => {
+    const play = async (policy: Policy, stage: string) => {
       const env = await client.make(task.id, { lanes });
       const evaluation = await evaluate(env, policy, {
         seed: EVALUATION_SEED,
@@ -230,7 +245,7 @@ async function checkOverSocket(job: Job, model: WorldModel): Promise<Check> {
       await env.close();
       return evaluation;
     };
-    const agent = await play(cemInModel(task, model, lanes), `check on physics over WebSocket, ${lanes} fresh starts`);
+    const agent = await play(cemInModel(task, model, lanes, job.planner), `check on physics over WebSocket, ${lanes} fresh starts`);
     const random = await play(randomPolicy(task.actionSpace, lanes), 'random agent, same starts');
     await client.close();
     job.metrics({ event: 'check', returns: Array.from(agent.returns), random: Array.from(random.returns) });
@@ -245,7 +260,7 @@ async function dream(job: Job, model: WorldModel): Promise<Evaluation> {
   const { task, config } = job;
   const lanes = Math.min(config.imaginedStarts, config.evaluationStarts);
   const env = new LocalVectorEnv(await registry.imagined(task.id, model, lanes), { wrappers: [timeLimit(task.horizon)], entropy: () => 0 });
-  return evaluate(env, cemInModel(task, model, lanes), {
+  return evaluate(env, cemInModel(task, model, lanes, job.planner), {
     seed: EVALUATION_SEED,
     policySeed: job.seed,
     maxSteps: task.horizon,
@@ -319,13 +334,14 @@ async function picture(job: Job, model: WorldModel, heldOut: Transitions, report
 }
 
 function curvesOf(job: Job, check: Check): TrainingCurves {
+  const aStep = (returns: Float64Array) => mean(returns) / job.task.horizon;
   return {
     returns: [
-      { name: 'return of an episode on physics', x: job.returns.map(({ steps }) => steps), y: job.returns.map(({ value }) => value) },
+      { name: 'mean reward a step, by episode', x: job.rewards.map(({ steps }) => steps), y: job.rewards.map(({ value }) => value) },
     ],
     references: [
-      { name: 'random agent', value: mean(check.random.returns) },
-      { name: 'final agent', value: mean(check.agent.returns) },
+      { name: 'random agent', value: aStep(check.random.returns) },
+      { name: 'final agent', value: aStep(check.agent.returns) },
     ],
     losses: [{ name: 'training loss, last fit', x: job.losses.map(({ update }) => update), y: job.losses.map(({ loss }) => loss) }],
   };

@@ -25,7 +25,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     await program.parseAsync([...argv], { from: 'user' });
     return exitCode;
   } catch (error) {
-    return report(error, argv.includes('--json'));
+    return report(error, argv.includes('--json') || process.env.GROUNDTWIN_JSON !== undefined);
   }
 }
 
@@ -34,6 +34,12 @@ function report(error: unknown, json: boolean): number {
   if (error instanceof GroundtwinError) {
     const { code, message, details, retryable } = error;
     process.stderr.write(json ? `${JSON.stringify({ error: { code, message, details, retryable } })}\n` : `${code}: ${message}\n`);
-  } else process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  } else if (isSystemError(error)) process.stderr.write(`${error.code}: ${error.message}\n`);
+  else process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
   return exitCodeOf(error);
+}
+
+/** A disk that is full, a folder that may not be written: the user's to solve, so no stack. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';
 }

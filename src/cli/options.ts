@@ -1,4 +1,7 @@
+import { statSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { GroundtwinError } from '../errors.ts';
+import { maxMembers } from '../world-model/contract.ts';
 
 /** Takes a command's exit code. */
 export type Finish = (exitCode: number) => void;
@@ -25,12 +28,30 @@ export function count(text: string): number {
   return integer(text, 1, 1e9);
 }
 
+/** Networks of an ensemble: as many as a model may have. */
+export function memberCount(text: string): number {
+  return integer(text, 1, maxMembers);
+}
+
+/** Starts of the main job's check: two episodes hold the moments that the gap suite starts from, one does not. */
+export function startCount(text: string): number {
+  return integer(text, 2, 1e4);
+}
+
 export function seedNumber(text: string): number {
   return integer(text, 0, 2 ** 32 - 1);
 }
 
 export function portNumber(text: string): number {
   return integer(text, 0, 65535);
+}
+
+/** Before any work is done for it. @throws OPTION_INVALID when there is a folder where a file is to be written, or the other way round. */
+export function requirePlaceFor(kind: 'file' | 'folder', path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined || found.isDirectory() === (kind === 'folder')) return;
+  const [what, wanted] = kind === 'file' ? ['a folder', 'the name of a file'] : ['a file', 'the name of a folder'];
+  throw new GroundtwinError('OPTION_INVALID', { who: 'groundtwin', option: '--out', value: `${what}, ${path}`, allowed: wanted });
 }
 
 function integer(text: string, low: number, high: number): number {

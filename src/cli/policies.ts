@@ -16,7 +16,7 @@ export async function policyOf(
       who: 'groundtwin',
       option: '--model',
       value: 'missing',
-      allowed: 'the folder of a model, for --policy cem',
+      allowed: 'the folder of a model for --policy cem to plan in (--policy random needs none)',
     });
   return cemInModel(task, await registry.loadModel(task.id, options.model), lanes);
 }

@@ -46,7 +46,10 @@ export async function replayOf(options: ReplayOptions): Promise<Replay> {
   look();
   for (let step = 0; step < steps; step++) {
     if (step > 0 && step % options.resyncEvery === 0) {
-      dream.adopt(0, truth);
+      // Both begin again from what was recorded: an unstable pole would carry even a rounded start far away.
+      const row = heldOut.state.subarray(step * size, (step + 1) * size);
+      await truth.setState(0, row, 0);
+      await dream.setState(0, row, step);
       resyncs.push(step);
     }
     unflattenInto(heldOut.action, actions, step * (heldOut.action.length / heldOut.count));

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** Writes so that after a crash at any moment the file is either the old or the new one, whole: temporary, fsync, rename, fsync of the folder. */
@@ -6,12 +6,17 @@ export function writeFileAtomically(path: string, content: Uint8Array | string):
   mkdirSync(dirname(path), { recursive: true });
   const temporary = `${path}.partial`;
   const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
-  withFile(temporary, 'w', (file) => {
-    let written = 0;
-    while (written < bytes.byteLength) written += writeSync(file, bytes, written);
-    fsyncSync(file);
-  });
-  renameSync(temporary, path);
+  try {
+    withFile(temporary, 'w', (file) => {
+      let written = 0;
+      while (written < bytes.byteLength) written += writeSync(file, bytes, written);
+      fsyncSync(file);
+    });
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
   withFile(dirname(path), 'r', fsyncSync);
 }
 

@@ -127,6 +127,7 @@ export function readTransitions(path: string, task: AnyTask): Transitions {
   if (head?.format !== transitionsFormat) refuse(`it is not of format ${transitionsFormat}`);
   if (head.task !== task.id) refuse(`it was recorded on '${String(head.task).slice(0, 80)}', not '${task.id}'`);
   if (String(head.entries) !== String(entryNames(task))) refuse(`its state entries are not those of ${task.id}`);
+  if (!Number.isInteger(head.count) || head.count < 0) refuse('it does not say how many transitions it holds');
   const size = layOut(task.state).size;
   const widths = [size, flatSizeOf(task.actionSpace), task.commands.length, size];
   const lengths = [...widths.map((width) => head.count * width * 8), head.count * 4];
@@ -135,13 +136,15 @@ export function readTransitions(path: string, task: AnyTask): Transitions {
   const [state, action, command, next] = parts.slice(0, 4).map((part) => new Float64Array(part.buffer, 0, part.byteLength / 8));
   for (const values of [state!, action!, command!, next!])
     if (!values.every(Number.isFinite)) refuse('it holds numbers that are not finite');
+  const episode = new Int32Array(parts[4]!.buffer, 0, head.count);
+  if (episode.some((number, row) => row > 0 && number < episode[row - 1]!)) refuse('its episodes are not in order');
   return {
     count: head.count,
     state: state!,
     action: action!,
     command: command!,
     next: next!,
-    episode: new Int32Array(parts[4]!.buffer, 0, head.count),
+    episode,
   };
 }
 

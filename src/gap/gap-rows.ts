@@ -82,7 +82,10 @@ function findSkill(test: GapTest, { skill, rollouts }: GapMeasurements): Finding
   const found = skill[test.horizon! - 1]!;
   const measured: Finding = { kind: 'measured', interval: found, n: rollouts.starts };
   if (found.conclusive) return measured;
-  return { ...measured, doubt: 'Trivial predictions come too close to the noise floor to tell skill from luck.' };
+  return {
+    ...measured,
+    doubt: 'How far trivial predictions stand above the noise floor is not known well enough to tell skill from luck: measure more starts.',
+  };
 }
 
 function findCoverage(test: GapTest, { coverage, rollouts }: GapMeasurements): Finding {

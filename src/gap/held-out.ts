@@ -91,8 +91,9 @@ export function predictedScale(task: AnyTask, data: Transitions): Float64Array {
   for (const entry of spec.entries) if (entry.kind === 'angle') angle.fill(1, entry.offset, entry.offset + entry.size);
   return Float64Array.from(elementsWithRole(spec, 'dynamic', 'signal'), (element) => {
     const column = Float64Array.from({ length: data.count }, (_, row) => data.state[row * spec.size + element]!);
-    const deviation = angle[element] ? circularDeviation(column) : linearDeviation(column);
-    return deviation > 1e-9 ? deviation : 1;
+    // Rounding alone makes an angle that never changes look spread by some 1e-8 rad.
+    const [deviation, none] = angle[element] ? [circularDeviation(column), 1e-6] : [linearDeviation(column), 1e-9];
+    return deviation > none ? deviation : 1;
   });
 }
 

@@ -180,9 +180,12 @@ function copyRows(env: TaskEnv, predicted: Int32Array, played: Played, first: nu
 
 function perturb(truth: TaskEnv, heldOut: HeldOut, scale: Float64Array, rng: Rng): Float64Array {
   const state = heldOut.state.slice();
-  const predicted = elementsWithRole(truth.spec, 'dynamic');
+  const dynamic = new Set(elementsWithRole(truth.spec, 'dynamic'));
+  // The scale has an element for every predicted one; signals arise anew and are left alone.
+  const predicted = elementsWithRole(truth.spec, 'dynamic', 'signal');
   for (let start = 0; start < heldOut.starts; start++)
     predicted.forEach((element, i) => {
+      if (!dynamic.has(element)) return;
       const at = start * truth.spec.size + element;
       state[at] = state[at]! + SENSOR_NOISE_SHARE * scale[i]! * rng.normal();
     });

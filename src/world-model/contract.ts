@@ -81,7 +81,14 @@ export function elementsOf(entries: readonly StateEntry[]): Int32Array {
 
 /** What a model must agree with to stand in for a task's physics: state, commands, time step. Reward and end may change freely. */
 export function taskHash(task: AnyTask): string {
-  return sha256Hex(JSON.stringify([task.id, Object.entries(task.state), task.commands, task.controlDt_s]));
+  return sha256Hex(
+    JSON.stringify([
+      task.id,
+      layOut(task.state).entries.map(({ name, role, kind, unit, size }) => [name, role, kind, unit, size]),
+      task.commands,
+      task.controlDt_s,
+    ]),
+  );
 }
 
 export function manifestEntries(entries: readonly StateEntry[]): ManifestEntry[] {

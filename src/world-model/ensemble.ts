@@ -36,7 +36,7 @@ export interface EnsembleConfig {
 
 export const ensembleDefaults: EnsembleConfig = {
   members: 5,
-  hidden: [64, 64, 64],
+  hidden: [64, 64],
   learningRate: 5e-3,
   finalLearningRate: 0.02,
   weightDecay: 5e-5,

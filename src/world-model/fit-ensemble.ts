@@ -163,7 +163,10 @@ function residualOf(
   const centre = means.reduce((sum, value) => sum + value, 0) / means.length;
   const spread2 = means.reduce((sum, value) => sum + (value - centre) ** 2, 0) / Math.max(1, means.length - 1);
   const variance = members.reduce((sum, member) => sum + heads.deviation[at(member)]! ** 2, 0) / members.length;
-  return { error: Math.abs(job.target[row * job.targets + element]! - centre), disagreement2: spread2, variance };
+  // The mean of the few members that missed a row is a worse guess than the mean of all: take off what their number adds to its error.
+  const excess2 = spread2 * (1 / members.length - 1 / job.config.members);
+  const error2 = (job.target[row * job.targets + element]! - centre) ** 2;
+  return { error: Math.sqrt(Math.max(0, error2 - excess2)), disagreement2: spread2, variance };
 }
 
 /** Bisection on log c: coverage grows with c. */

@@ -42,6 +42,9 @@ export class ModelDynamics implements Dynamics {
   private readonly angles: Uint8Array;
   private readonly quaternions: Int32Array;
   private readonly actionSize: number;
+  /** 0 … n − 1, for what is copied whole: commands and memory. */
+  private readonly commands: Int32Array;
+  private readonly cells: Int32Array;
   private readonly stateSize: number;
   private readonly noiseSize: number;
   private readonly noiseIsNormal: boolean;
@@ -66,6 +69,8 @@ export class ModelDynamics implements Dynamics {
     this.angles = Uint8Array.from(predicted.flatMap((entry) => new Array<number>(entry.size).fill(entry.kind === 'angle' ? 1 : 0)));
     this.quaternions = Int32Array.from(predicted.flatMap((entry) => (entry.kind === 'quaternion' ? [entry.offset] : [])));
     this.actionSize = task.commands.length;
+    this.commands = Int32Array.from(task.commands, (_, i) => i);
+    this.cells = Int32Array.from({ length: model.manifest.memorySize }, (_, i) => i);
     this.stateSize = layOut(task.state).size;
     this.noiseSize = model.manifest.noise.size;
     this.noiseIsNormal = model.manifest.noise.distribution === 'normal';
@@ -88,9 +93,9 @@ export class ModelDynamics implements Dynamics {
 
   async advance(rows: LaneRows, active: Uint8Array): Promise<void> {
     if (this.slotsStale) this.placeLanes();
-    for (let lane = 0; lane < this.lanes; lane++) if (active[lane]) this.feed(rows, lane);
+    this.feed(rows, active);
     const prediction = await this.model.predict(this.input);
-    for (let lane = 0; lane < this.lanes; lane++) if (active[lane]) this.take(rows, lane, prediction);
+    this.take(rows, active, prediction);
   }
 
   save(lane: number): Uint8Array {
@@ -136,41 +141,51 @@ export class ModelDynamics implements Dynamics {
     this.slotsStale = false;
   }
 
-  private feed(rows: LaneRows, lane: number): void {
-    const { members, memorySize } = this.model.manifest;
-    const { state, context, action, noise, memory } = this.input;
-    const { actionSize, noiseSize } = this;
-    const stateSize = this.stateSize;
-    const blocks = this.everyMember ? members : 1;
-    const noiseRow = this.slot[lane]! * noiseSize;
-    if (this.noiseIsNormal) this.rngs[lane]!.normals(noise, noiseRow, noiseSize);
+  private feed(rows: LaneRows, active: Uint8Array): void {
+    const { input, slot, tile } = this;
+    const { memorySize } = this.model.manifest;
+    const blocks = this.everyMember ? this.model.manifest.members : 1;
     for (let block = 0; block < blocks; block++) {
-      const row = this.slot[lane]! + block * this.tile;
-      fill(state, row, rows.state, lane * stateSize, this.predicted);
-      fill(context, row, rows.state, lane * stateSize, this.context);
-      for (let i = 0; i < actionSize; i++) action[row * actionSize + i] = rows.command[lane * actionSize + i]!;
-      for (let i = 0; i < memorySize; i++) memory[row * memorySize + i] = this.memory[lane * memorySize + i]!;
-      if (block > 0) noise.copyWithin(row * noiseSize, noiseRow, noiseRow + noiseSize);
+      const first = block * tile;
+      gather(input.state, this.predicted.length, rows.state, this.stateSize, this.predicted, slot, first, active);
+      gather(input.context, this.context.length, rows.state, this.stateSize, this.context, slot, first, active);
+      gather(input.action, this.actionSize, rows.command, this.actionSize, this.commands, slot, first, active);
+      if (memorySize > 0) gather(input.memory, memorySize, this.memory, memorySize, this.cells, slot, first, active);
+    }
+    if (this.noiseIsNormal) this.drawNoise(blocks, active);
+  }
+
+  /** Every member sees a lane with the same noise. */
+  private drawNoise(blocks: number, active: Uint8Array): void {
+    const { noiseSize, slot, rngs } = this;
+    const { noise } = this.input;
+    for (let lane = 0; lane < this.lanes; lane++) {
+      if (!active[lane]) continue;
+      const at = slot[lane]! * noiseSize;
+      rngs[lane]!.normals(noise, at, noiseSize);
+      for (let block = 1; block < blocks; block++) noise.copyWithin(at + block * this.tile * noiseSize, at, at + noiseSize);
     }
   }
 
-  private take(rows: LaneRows, lane: number, prediction: Prediction): void {
-    const { predicted, angles } = this;
+  private take(rows: LaneRows, active: Uint8Array, { sample, mean, scale, memory }: Prediction): void {
+    const { predicted, angles, slot, member, everyMember, tile, stateSize } = this;
     const { next } = rows;
-    const { sample, mean, scale } = prediction;
-    const row = this.everyMember ? this.slot[lane]! + this.member[lane]! * this.tile : this.slot[lane]!;
     const size = predicted.length;
-    const base = lane * this.stateSize;
-    for (let i = 0; i < size; i++) {
-      const value = sample[row * size + i]!;
-      next[base + predicted[i]!] = angles[i] ? wrapAngle(value) : value;
-    }
-    for (const offset of this.quaternions) normaliseQuaternion(next, base + offset);
-    const { memorySize } = this.model.manifest;
-    for (let i = 0; i < memorySize; i++) this.memory[lane * memorySize + i] = prediction.memory![row * memorySize + i]!;
     const own = this.uncertainty.scale;
-    if (scale) for (let i = 0; i < size; i++) own[lane * size + i] = scale[row * size + i]!;
-    if (this.everyMember && mean) this.compareMembers(lane, mean);
+    const { memorySize } = this.model.manifest;
+    for (let lane = 0; lane < this.lanes; lane++) {
+      if (!active[lane]) continue;
+      const row = everyMember ? slot[lane]! + member[lane]! * tile : slot[lane]!;
+      const base = lane * stateSize;
+      for (let i = 0; i < size; i++) {
+        const value = sample[row * size + i]!;
+        next[base + predicted[i]!] = angles[i] === 1 ? wrapAngle(value) : value;
+      }
+      if (scale) for (let i = 0; i < size; i++) own[lane * size + i] = scale[row * size + i]!;
+      for (let i = 0; i < memorySize; i++) this.memory[lane * memorySize + i] = memory![row * memorySize + i]!;
+      for (const offset of this.quaternions) normaliseQuaternion(next, base + offset);
+      if (everyMember && mean) this.compareMembers(lane, mean);
+    }
   }
 
   private compareMembers(lane: number, mean: Float32Array): void {
@@ -204,9 +219,26 @@ export class ModelDynamics implements Dynamics {
   }
 }
 
-function fill(into: Float32Array, row: number, from: Float64Array, base: number, elements: Int32Array): void {
-  const offset = row * elements.length;
-  for (let i = 0; i < elements.length; i++) into[offset + i] = from[base + elements[i]!]!;
+/**
+ * Writes elements of each active lane's row into the row of a call that the lane has.
+ * @param width - of a row of `into`. @param stride - of a row of `from`.
+ */
+function gather(
+  into: Float32Array,
+  width: number,
+  from: Float64Array | Float32Array,
+  stride: number,
+  elements: Int32Array,
+  slot: Int32Array,
+  first: number,
+  active: Uint8Array,
+): void {
+  for (let lane = 0; lane < slot.length; lane++) {
+    if (!active[lane]) continue;
+    const row = (slot[lane]! + first) * width;
+    const base = lane * stride;
+    for (let i = 0; i < width; i++) into[row + i] = from[base + elements[i]!]!;
+  }
 }
 
 function normaliseQuaternion(values: Float64Array, at: number): void {

@@ -36,6 +36,8 @@ function nextTurn(): Promise<void> {
 describe('a Rapier world', () => {
   let engine: PhysicsEngine;
   const made: PhysicsWorld[] = [];
+  /** Of other suites in the same process. */
+  let others = 0;
   const make = (spec: SceneSpec, using = settings): PhysicsWorld => {
     const world = engine.createWorld(spec, using);
     made.push(world);
@@ -43,10 +45,11 @@ describe('a Rapier world', () => {
   };
   before(async () => {
     engine = await rapierEngine();
+    others = liveRapierWorlds();
   });
   afterEach(() => {
     for (const world of made.splice(0)) world.free();
-    expect(liveRapierWorlds()).to.equal(0);
+    expect(liveRapierWorlds()).to.equal(others);
   });
 
   describe('joint coordinates', () => {

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { exitCodes } from '../exit-codes.ts';
 import { type MainJobResult, mainJobDefaults, runMainJob } from '../main-job.ts';
-import { count, type Finish, withCommon } from '../options.ts';
+import { type Finish, startCount, withCommon } from '../options.ts';
 import { terminal } from '../terminal.ts';
 
 interface DemoOptions {
@@ -18,7 +18,7 @@ export function addDemo(program: Command, finish: Finish): void {
       'run the main job: collect on physics, learn the world, act from it alone, check over WebSocket, report the gap (about 3 minutes)',
     )
     .option('--out <folder>', 'run folder (default: runs/demo-seed-<seed>)')
-    .option('--starts <n>', 'fresh starts of the check', count, mainJobDefaults.evaluationStarts)
+    .option('--starts <n>', 'fresh starts of the check', startCount, mainJobDefaults.evaluationStarts)
     .action(async (options: DemoOptions) => finish(await demo(options)));
 }
 

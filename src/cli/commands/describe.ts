@@ -3,6 +3,7 @@ import { registry } from '../../index.ts';
 import { describeSpace } from '../../spaces/space.ts';
 import type { AnyTask } from '../../task/task.ts';
 import { spaceToJson } from '../../wire/index.ts';
+import { taskHash } from '../../world-model/contract.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { type Finish, withCommon } from '../options.ts';
 import { table, terminal } from '../terminal.ts';
@@ -49,6 +50,8 @@ function facts(task: AnyTask) {
     ...(solvedAt === undefined ? {} : { solvedAt }),
     ...spaces,
     state: task.state,
+    /** What the manifest of a model for this task must carry. */
+    taskHash: taskHash(task),
     commands,
     reward,
     params,

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { connect } from '../../client/index.ts';
 import type { VectorEnv } from '../../core/vector-env.ts';
+import { GroundtwinError } from '../../errors.ts';
 import { bootstrapInterval, mean } from '../../gap/index.ts';
 import { registry } from '../../index.ts';
 import { Rng } from '../../math/rng.ts';
@@ -49,8 +50,7 @@ async function evaluatePolicy(options: EvalOptions): Promise<number> {
     policySeed: options.seed,
     maxSteps: task.horizon,
     onStep: (done) => screen.progress({ stage: `${policy.name} on ${env.kind}`, done, of: task.horizon }),
-  });
-  await close();
+  }).finally(close);
   screen.settle();
   const interval = bootstrapInterval(returns, mean, new Rng(0));
   const result = {
@@ -75,10 +75,23 @@ async function openEnv(options: EvalOptions): Promise<{ env: VectorEnv; close: (
     const env = await registry.makeVector(options.env, { lanes: options.episodes, ...backend });
     return { env, close: () => env.close() };
   }
+  if (options.in !== 'truth')
+    throw new GroundtwinError('OPTION_INVALID', {
+      who: 'groundtwin',
+      option: '--in',
+      value: options.in,
+      allowed: 'left out with --url: the server plays its truth',
+    });
   const client = await connect({
     url: options.url,
     clock: clockFrom(() => performance.now()),
     ...(options.token === undefined ? {} : { token: options.token }),
   });
-  return { env: await client.make(options.env, { lanes: options.episodes }), close: () => client.close() };
+  try {
+    return { env: await client.make(options.env, { lanes: options.episodes }), close: () => client.close() };
+  } catch (error) {
+    // An open socket would keep the process alive.
+    await client.close();
+    throw error;
+  }
 }

@@ -35,7 +35,7 @@ interface GapOptions {
 
 export function addGap(program: Command, finish: Finish): void {
   withCommon(program.command('gap'), { seed: true })
-    .description('measure how far a model may be trusted; exit code 3 when it fails')
+    .description('measure how far a model may be trusted; exit code 3 unless it passes')
     .requiredOption('--model <folder>', 'the model')
     .option('--env <id>', "environment id (default: the model's)")
     .option(
@@ -59,14 +59,14 @@ async function gap(options: GapOptions): Promise<number> {
   const task = registry.task(options.env ?? taskIdOf(folder));
   const model = await subjectOf(task, await registry.loadModel(task.id, folder), options.subject);
   const heldOut = await heldOutOf(task, folder, options, screen);
-  const training = dataBeside(task, folder, 'training.bin', options.training) ?? heldOut;
+  const training = dataBeside(task, folder, 'training.bin', options.training);
   const truth = await registry.truth(task.id, 16);
   const description = describeRun({ command: commandOf(options), seeds: [options.seed], config: { ...options } });
   const report = await runGap({
     truth,
     subject: async (lanes) => new TaskEnv(task, new ModelDynamics(task, model, lanes), lanes),
     heldOut,
-    training,
+    training: training ?? heldOut,
     settings: { ...gapDefaults, samples: options.samples },
     metadata: {
       ...metadataOf(description),
@@ -74,7 +74,7 @@ async function gap(options: GapOptions): Promise<number> {
       model: model.manifest.name,
       dataHash: transitionsHash(heldOut),
       controlDt_s: task.controlDt_s,
-      trainingSteps: training.count,
+      ...trainingStepsOf(model, training),
     },
     rng: new Rng(options.seed, 1),
     onProgress: (stage, done, of) => screen.progress({ stage: `gap: ${stage}`, done, of }),
@@ -85,6 +85,13 @@ async function gap(options: GapOptions): Promise<number> {
   if (options.out !== undefined) write(resolve(options.out), report, task);
   screen.result(report, prose(report, options.out));
   return report.verdict === 'PASS' ? exitCodes.ok : exitCodes.threshold;
+}
+
+/** What the model says it learned from, else what is known of it; random episodes recorded for lack of better are not that. */
+function trainingStepsOf(model: WorldModel, training: Transitions | undefined): { trainingSteps?: number } {
+  const stated = model.manifest.training?.transitions;
+  const trainingSteps = typeof stated === 'number' ? stated : training?.count;
+  return trainingSteps === undefined ? {} : { trainingSteps };
 }
 
 async function subjectOf(task: AnyTask, model: WorldModel, subject: string): Promise<WorldModel> {
@@ -111,8 +118,10 @@ async function heldOutOf(task: AnyTask, folder: string, options: GapOptions, scr
   const recorder = new TransitionRecorder(task);
   const env = await registry.truth(task.id, 1);
   const rng = new Rng(options.seed, 2);
+  // Held actions range further; where they may end the episode, short ones last longer.
+  const hold = task.terminated ? 1 : 5;
   for (let episode = 0; moments(recorder.transitions()) < 2 * gapDefaults.starts && episode < 1000; episode++)
-    await recordEpisode(env, randomPolicy(task.actionSpace, 1, 5), recorder, { seed: rng.uint32(), maxSteps: task.horizon, episode });
+    await recordEpisode(env, randomPolicy(task.actionSpace, 1, hold), recorder, { seed: rng.uint32(), maxSteps: task.horizon, episode });
   await env.close();
   return recorder.transitions();
 }
@@ -157,8 +166,12 @@ function prose(report: GapReport, out: string | undefined): string {
     row.passes,
   ]);
   const head = ['verdict', 'row', 'what', 'ahead', 'measured', '95 %', 'passes'];
+  const reasons = report.rows.flatMap(({ id, horizon, reason }) =>
+    reason === undefined ? [] : [`${id}${horizon === undefined ? '' : ` at ${horizon} steps`}: ${reason}`],
+  );
   return [
     table([head, ...rows]),
+    ...(reasons.length > 0 ? ['', ...reasons] : []),
     '',
     ...report.summary,
     `Verdict: ${report.verdict}`,

@@ -5,7 +5,7 @@ import { TransitionRecorder, writeTransitions } from '../../data/transitions.ts'
 import { registry } from '../../index.ts';
 import { Rng } from '../../math/rng.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { count, envOption, type Finish, withCommon } from '../options.ts';
+import { count, envOption, type Finish, requirePlaceFor, withCommon } from '../options.ts';
 import { policyOf } from '../policies.ts';
 import { terminal } from '../terminal.ts';
 
@@ -35,6 +35,8 @@ export function addRecord(program: Command, finish: Finish): void {
 async function record(options: RecordOptions): Promise<number> {
   const screen = terminal(options.json ?? false);
   const task = registry.task(options.env);
+  const out = resolve(options.out);
+  requirePlaceFor('file', out);
   const policy = await policyOf(task, options);
   const env = await registry.truth(task.id, 1);
   const recorder = new TransitionRecorder(task);
@@ -49,7 +51,6 @@ async function record(options: RecordOptions): Promise<number> {
   }
   await env.close();
   screen.settle();
-  const out = resolve(options.out);
   writeTransitions(out, task, recorder.transitions());
   const { count: transitions } = recorder.transitions();
   screen.result(

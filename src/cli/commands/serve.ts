@@ -33,7 +33,9 @@ export function addServe(program: Command, finish: Finish): void {
 
 async function serveUntilInterrupted(options: ServeOptions): Promise<number> {
   const screen = terminal(options.json ?? false);
-  const token = options.token ?? randomBytes(24).toString('base64url');
+  // An empty token, as from an unset variable in a script, must not open the server to everyone.
+  const given = options.token !== undefined && options.token !== '';
+  const token = given ? (options.token as string) : randomBytes(24).toString('base64url');
   const server = await serve({
     ...serverParts(registry, options.models === undefined ? undefined : resolve(options.models)),
     host: options.host,
@@ -46,8 +48,8 @@ async function serveUntilInterrupted(options: ServeOptions): Promise<number> {
     serverVersion: packageJson().version,
   });
   screen.result(
-    { url: server.url, port: server.port, ...(options.token === undefined ? { token } : {}) },
-    [`Serving at ${server.url}`, ...(options.token === undefined ? [`Token: ${token}`] : []), 'Ctrl-C ends it.'].join('\n'),
+    { url: server.url, port: server.port, ...(given ? {} : { token }) },
+    [`Serving at ${server.url}`, ...(given ? [] : [`Token: ${token}`]), 'Ctrl-C ends it.'].join('\n'),
   );
   await new Promise<void>((done) => {
     process.once('SIGINT', done);

@@ -10,7 +10,7 @@ import { trainEnsemble } from '../../world-model/train-ensemble.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { interruption } from '../interruption.ts';
 import { mainJobDefaults } from '../main-job.ts';
-import { count, envOption, type Finish, withCommon } from '../options.ts';
+import { count, envOption, type Finish, memberCount, requirePlaceFor, withCommon } from '../options.ts';
 import { describeRun } from '../run-description.ts';
 import { terminal } from '../terminal.ts';
 import { workerEntry } from '../worker-entry.ts';
@@ -32,7 +32,7 @@ export function addTrainModel(program: Command, finish: Finish): void {
     .requiredOption('--data <file>', 'transitions, as `groundtwin record` writes them')
     .requiredOption('--out <folder>', 'where the model goes')
     .option('--updates <n>', 'gradient steps', count, mainJobDefaults.finalUpdates)
-    .option('--members <n>', 'networks of the ensemble', count, ensembleDefaults.members)
+    .option('--members <n>', 'networks of the ensemble', memberCount, ensembleDefaults.members)
     .action(async (options: TrainOptions) => finish(await trainModel(options)));
 }
 
@@ -41,6 +41,7 @@ async function trainModel(options: TrainOptions): Promise<number> {
   const task = registry.task(options.env);
   const data = readTransitions(resolve(options.data), task);
   const out = resolve(options.out);
+  requirePlaceFor('folder', out);
   const stop = interruption();
   const trained = await trainEnsemble(task, data, {
     name: `${task.id} ensemble, seed ${options.seed}`,
@@ -51,7 +52,7 @@ async function trainModel(options: TrainOptions): Promise<number> {
     onProgress: ({ update, updates, loss }) =>
       screen.progress({ stage: 'learning the world', done: update, of: updates, note: `loss ${loss.toFixed(2)}` }),
     shouldStop: stop.requested,
-  });
+  }).finally(stop.release);
   screen.settle();
   writeModel(out, trained.manifest, trained.predict);
   const command = `groundtwin train-model --env ${task.id} --data ${options.data} --out ${options.out} --updates ${options.updates} --members ${options.members} --seed ${options.seed}`;
