@@ -2,6 +2,7 @@
  * The main job: collect on physics, learn the world, act from the learned world alone, check over WebSocket, measure the gap.
  * `groundtwin demo` runs it; `npm run verify -- main` measures it.
  */
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { type CemConfig, cemDefaults, cemInModel, randomPolicy } from '../../agents/index.ts';
 import { connect } from '../client/index.ts';
@@ -230,7 +231,7 @@ async function checkOverSocket(job: Job, model: WorldModel): Promise<Check> {
   const { task, config } = job;
   const lanes = config.evaluationStarts;
   const clock = clockFrom(() => performance.now());
-  const token = Array.from({ length: 4 }, () => job.rng.uint32().toString(16)).join('');
+  const token = randomBytes(24).toString('base64url');
   const server = await serve({ ...serverParts(registry), clock, token });
   try {
     const client = await connect({ url: server.url, token, clock });

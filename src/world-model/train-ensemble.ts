@@ -83,7 +83,7 @@ function manifestOf(
     files: { predict: { path: 'predict.onnx', sha256: sha256Hex(predict) } },
     training: {
       ...config,
-      updates: options.updates,
+      updates: fitted.losses.at(-1)?.update ?? 0,
       seed: options.seed,
       transitions: data.count,
       dataHash: transitionsHash(data),

@@ -48,7 +48,7 @@ describe('the command line', () => {
         expect(text.out).to.include(part);
       const facts = JSON.parse((await groundtwin(['describe', 'CartPole-v0', '--json'])).out);
       expect(facts).to.include({ id: 'CartPole-v0', horizon: 500 });
-      expect(facts).to.have.all.keys(
+      expect(facts).to.include.all.keys(
         ...['id', 'summary', 'horizon', 'controlDt_s', 'solvedAt', 'observationSpace', 'actionSpace'],
         ...['state', 'commands', 'reward', 'params', 'engines'],
       );
