@@ -1,0 +1,52 @@
+import { sha256Hex } from '../src/math/hash.ts';
+import { Rng } from '../src/math/rng.ts';
+import { mlpParameters } from '../src/onnx/index.ts';
+import type { AnyTask } from '../src/task/task.ts';
+import {
+  contextEntries,
+  type ModelManifest,
+  manifestEntries,
+  manifestFormat,
+  predictedEntries,
+  taskHash,
+} from '../src/world-model/contract.ts';
+import { compileEnsemblePredict, type EnsembleConfig, ensembleDefaults, layoutOf, networkSpec } from '../src/world-model/ensemble.ts';
+
+/** Standard deviation of an imagined change, in each entry's unit: small, so that long rollouts stay finite. */
+const changeScale = 0.01;
+
+/** An ensemble with random weights: predicts nonsense, in the same time and by the same code as a trained one. */
+export function untrainedModel(
+  task: AnyTask,
+  config: Partial<EnsembleConfig> = {},
+  seed = 1,
+): { manifest: ModelManifest; predict: Uint8Array } {
+  const settings = { ...ensembleDefaults, ...config };
+  const layout = layoutOf(task);
+  const targets = layout.targets.length;
+  const parameters = mlpParameters(networkSpec(layout.features, targets, settings), new Rng(seed));
+  const values = Object.fromEntries(parameters.map(({ name, initial }) => [name, initial as Float32Array]));
+  const filled = (length: number, value: number) => new Float64Array(length).fill(value);
+  const scaling = {
+    inputMean: filled(layout.features, 0),
+    inputScale: filled(layout.features, 1),
+    targetMean: filled(targets, 0),
+    targetScale: filled(targets, changeScale),
+  };
+  const predict = compileEnsemblePredict(layout, settings, values, scaling, filled(targets, 1));
+  const manifest: ModelManifest = {
+    format: manifestFormat,
+    name: `untrained ${task.id}`,
+    task: { id: task.id, hash: taskHash(task) },
+    predicts: 'state',
+    members: settings.members,
+    state: manifestEntries(predictedEntries(task)),
+    action: task.commands.map(({ name, unit }) => ({ name, unit })),
+    context: manifestEntries(contextEntries(task)),
+    noise: { distribution: 'normal', size: targets },
+    memorySize: 0,
+    outputs: ['sample', 'mean', 'scale'],
+    files: { predict: { path: 'predict.onnx', sha256: sha256Hex(predict) } },
+  };
+  return { manifest, predict };
+}

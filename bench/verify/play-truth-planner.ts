@@ -1,0 +1,36 @@
+/** The truth planner on one start. Kept apart so that the hash over what it imports is the hash over what its result depends on. */
+import { cemInTruth } from '../../agents/cem/agent.ts';
+import { cartPoleSwingUp } from '../../envs/cart-pole-swing-up/task.ts';
+import { rapierEngine } from '../../src/physics/rapier-engine.ts';
+import { PhysicsDynamics } from '../../src/task/physics-dynamics.ts';
+import { anyTask } from '../../src/task/task.ts';
+import { TaskEnv } from '../../src/task/task-env.ts';
+import { evaluate } from '../../src/vector/evaluate.ts';
+import { LocalVectorEnv } from '../../src/vector/local-vector-env.ts';
+import { timeLimit } from '../../src/wrappers/time-limit.ts';
+
+export const planned = anyTask(cartPoleSwingUp);
+
+export interface PlayedStart {
+  readonly seed: number;
+  readonly policySeed: number;
+  readonly return: number;
+  readonly steps: number;
+  readonly seconds: number;
+}
+
+/** @param maxSteps - fewer than the task's horizon only in tests. */
+export async function playTruthPlanner(seed: number, policySeed: number, maxSteps = planned.horizon): Promise<PlayedStart> {
+  const engine = await rapierEngine();
+  const source = new TaskEnv(planned, new PhysicsDynamics(planned, engine), 1);
+  const scratch = new TaskEnv(planned, new PhysicsDynamics(planned, engine), 1);
+  // A first reset, since plans are executed from snapshots alone.
+  await scratch.reset({ mask: Uint8Array.of(1), seeds: Float64Array.of(0) });
+  const env = new LocalVectorEnv(source, { wrappers: [timeLimit(planned.horizon)], autoreset: 'disabled', entropy: () => 0 });
+  const started_ms = performance.now();
+  const { returns, lengths } = await evaluate(env, cemInTruth(source, scratch), { seed, policySeed, maxSteps });
+  const seconds = (performance.now() - started_ms) / 1000;
+  await env.close();
+  await scratch.close();
+  return { seed, policySeed, return: returns[0]!, steps: lengths[0]!, seconds };
+}
