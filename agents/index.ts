@@ -1,4 +1,5 @@
-export { cemInModel, cemInTruth } from './cem/agent.ts';
 export { type CemConfig, cemDefaults } from './cem/config.ts';
+export { cemInModel } from './cem/in-model.ts';
+export { cemInTruth } from './cem/in-truth.ts';
 export { CemPlanner } from './cem/planner.ts';
 export { randomPolicy } from './random/policy.ts';

@@ -1,5 +1,5 @@
 /** The truth planner on one start. Kept apart so that the hash over what it imports is the hash over what its result depends on. */
-import { cemInTruth } from '../../agents/cem/agent.ts';
+import { cemInTruth } from '../../agents/cem/in-truth.ts';
 import { cartPoleSwingUp } from '../../envs/cart-pole-swing-up/task.ts';
 import { rapierEngine } from '../../src/physics/rapier-engine.ts';
 import { PhysicsDynamics } from '../../src/task/physics-dynamics.ts';

@@ -94,7 +94,7 @@ export class ModelDynamics implements Dynamics {
   async advance(rows: LaneRows, active: Uint8Array): Promise<void> {
     if (this.slotsStale) this.placeLanes();
     this.feed(rows, active);
-    const prediction = await this.model.predict(this.input);
+    const prediction = await this.model.predict(this.input, this.everyMember);
     this.take(rows, active, prediction);
   }
 

@@ -11,7 +11,9 @@ export class OnnxWorldModel implements WorldModel {
   private readonly session: OnnxSession;
   private readonly widths: Readonly<Record<keyof PredictionInput & string, number>>;
   /** Width of each output that the graph gives, of those the contract knows. */
-  private readonly wanted: Readonly<Record<string, number>>;
+  private readonly known: Readonly<Record<string, number>>;
+  private readonly every: readonly string[];
+  private readonly withoutSpread: readonly string[];
 
   constructor(manifest: ModelManifest, session: OnnxSession) {
     this.manifest = manifest;
@@ -27,17 +29,19 @@ export class OnnxWorldModel implements WorldModel {
     };
     const { state, memory } = this.widths;
     const known = Object.entries({ sample: state, mean: state, scale: state, nextMemory: memory });
-    this.wanted = Object.fromEntries(known.filter(([name, width]) => width > 0 && session.outputNames.includes(name)));
+    this.known = Object.fromEntries(known.filter(([name, width]) => width > 0 && session.outputNames.includes(name)));
+    this.every = Object.keys(this.known);
+    this.withoutSpread = this.every.filter((name) => name !== 'mean' && name !== 'scale');
   }
 
   /** @throws MODEL_REFUSED when the graph returns another number of rows than it was given. */
-  async predict(input: PredictionInput): Promise<Prediction> {
+  async predict(input: PredictionInput, spread = true): Promise<Prediction> {
     const feeds: Record<string, OnnxTensor> = {};
     for (const name of this.session.inputNames) {
       const key = name as Exclude<keyof PredictionInput, 'rows'>;
       feeds[name] = { type: 'float32', data: input[key], dims: [input.rows, this.widths[key]] };
     }
-    const results = await this.session.run(feeds, Object.keys(this.wanted));
+    const results = await this.session.run(feeds, spread ? this.every : this.withoutSpread);
     const given = (name: string) => this.checked(name, results[name]?.data as Float32Array | undefined, input.rows);
     const prediction: { -readonly [K in keyof Prediction]: Prediction[K] } = { sample: given('sample')! };
     const [mean, scale, memory] = [given('mean'), given('scale'), given('nextMemory')];
@@ -49,7 +53,7 @@ export class OnnxWorldModel implements WorldModel {
 
   /** Axes without a fixed size are only known once the graph ran. */
   private checked(name: string, data: Float32Array | undefined, rows: number): Float32Array | undefined {
-    const width = this.wanted[name];
+    const width = this.known[name];
     if (data && data.length !== rows * width!)
       throw new GroundtwinError('MODEL_REFUSED', {
         model: this.manifest.name,

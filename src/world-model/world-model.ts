@@ -29,6 +29,7 @@ export interface WorldModel {
   readonly manifest: ModelManifest;
   /** Names everything predictions depend on. */
   readonly fingerprint: string;
-  predict(input: PredictionInput): Promise<Prediction>;
+  /** @param spread - false where mean and scale are not needed, so that they need not be handed over. Default true. */
+  predict(input: PredictionInput, spread?: boolean): Promise<Prediction>;
   close(): Promise<void>;
 }
