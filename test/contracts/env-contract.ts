@@ -207,7 +207,7 @@ export function keepsTheContract(make: MakeEnv, steps: number): void {
       await env.reset({ seed: 4 });
       for (let step = 0; step < 20; step++) {
         const { reward, info } = await env.step(actions.next());
-        const terms = Object.values(info['rewardTerms'] as Record<string, Float64Array>);
+        const terms = Object.values(info.rewardTerms as Record<string, Float64Array>);
         expect(terms.length).to.be.above(0);
         reward.forEach((sum, slot) => void expect(terms.reduce((total, term) => total + term[slot]!, 0)).to.be.closeTo(sum, 1e-12));
       }

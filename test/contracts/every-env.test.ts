@@ -13,7 +13,7 @@ import { twoCarts } from './stub-tasks.ts';
  */
 const goldenPath = fileURLToPath(new URL('../goldens/env-hashes.golden.json', import.meta.url));
 const goldens = existsSync(goldenPath) ? (JSON.parse(readFileSync(goldenPath, 'utf8')) as Record<string, string>) : {};
-const minting = process.env['GROUNDTWIN_MINT'] === '1';
+const minting = process.env.GROUNDTWIN_MINT === '1';
 
 for (const id of registry.ids()) {
   describe(`${id} as an env`, () => {

@@ -32,11 +32,11 @@ describe('a goal arm', () => {
     const { observation } = await env.reset({ seed: 4 });
     expect(Object.keys(observation as object)).to.deep.equal(['observation', 'achieved_goal', 'desired_goal']);
     const parts = observation as Record<string, Float32Array>;
-    const [cosShoulder, sinShoulder, cosElbow, sinElbow] = parts['observation']!;
+    const [cosShoulder, sinShoulder, cosElbow, sinElbow] = parts.observation!;
     const [x, y] = tipOf(Math.atan2(sinShoulder!, cosShoulder!), Math.atan2(sinElbow!, cosElbow!));
-    expect(parts['achieved_goal']![0]).to.be.closeTo(x, 1e-5);
-    expect(parts['achieved_goal']![1]).to.be.closeTo(y, 1e-5);
-    expect(Math.hypot(...parts['desired_goal']!)).to.be.within(0.3, 0.9);
+    expect(parts.achieved_goal![0]).to.be.closeTo(x, 1e-5);
+    expect(parts.achieved_goal![1]).to.be.closeTo(y, 1e-5);
+    expect(Math.hypot(...parts.desired_goal!)).to.be.within(0.3, 0.9);
     await env.close();
   });
 
@@ -136,7 +136,7 @@ describe('a goal arm', () => {
       expect(truth.state[at.reached]).to.equal(1);
       expect(goalOf(model), 'before the resync each side has its own').to.not.deep.equal(goalOf(truth));
       const { info } = await twin.step(still);
-      expect((info['twin'] as { resynced: Uint8Array }).resynced[0]).to.equal(1);
+      expect((info.twin as { resynced: Uint8Array }).resynced[0]).to.equal(1);
       expect([...model.state]).to.deep.equal([...truth.state]);
       // And from then on both draw alike again.
       const again = anglesFor(goalOf(truth));

@@ -30,7 +30,7 @@ export class WalkerDynamics implements Dynamics {
   closed = 0;
 
   start(lane: number, _row: Float64Array, _view: unknown, params: Readonly<Record<string, number>>): void {
-    this.gains[lane] = params['gain']!;
+    this.gains[lane] = params.gain!;
   }
 
   advance(rows: LaneRows, active: Uint8Array): void {

@@ -289,7 +289,7 @@ export const goalArm = anyTask(
     observe(state, observation) {
       const parts = observation as Record<string, TypedArray>;
       const { shoulder_rad, elbow_rad } = state;
-      parts['observation']!.set([
+      parts.observation!.set([
         Math.cos(shoulder_rad),
         Math.sin(shoulder_rad),
         Math.cos(elbow_rad),
@@ -297,8 +297,8 @@ export const goalArm = anyTask(
         state.shoulderRate_radps,
         state.elbowRate_radps,
       ]);
-      parts['achieved_goal']!.set(tipOf(shoulder_rad, elbow_rad));
-      parts['desired_goal']!.set(state.goal_m);
+      parts.achieved_goal!.set(tipOf(shoulder_rad, elbow_rad));
+      parts.desired_goal!.set(state.goal_m);
     },
     reward: { reached: { weight: 1, value: ({ state, next }) => next.reached - state.reached } },
   }),

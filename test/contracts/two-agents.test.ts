@@ -21,7 +21,7 @@ describe('two agents on one axis', () => {
     expect((observation as Float32Array).length).to.equal(18);
     const { reward, terminated, info } = await env.step(new Float32Array(6));
     expect([reward.length, terminated.length]).to.deep.equal([6, 3]);
-    expect((info['rewardTerms'] as Record<string, Float64Array>)['effort']!.length).to.equal(6);
+    expect((info.rewardTerms as Record<string, Float64Array>).effort!.length).to.equal(6);
     await env.close();
   });
 
@@ -51,7 +51,7 @@ describe('two agents on one axis', () => {
     const env = await registry.make(twoCarts.id);
     await env.reset({ seed: 1 });
     const { reward, info } = await env.step([0, 0]);
-    const each = info['rewards'] as Float64Array;
+    const each = info.rewards as Float64Array;
     expect(each.length).to.equal(2);
     expect(each[0]).to.be.below(0);
     expect(each[1]).to.be.above(0);
@@ -64,7 +64,7 @@ describe('two agents on one axis', () => {
     await env.reset({ seed: 1 });
     const first = await env.step(new Float32Array(4));
     const second = await env.step(new Float32Array(4));
-    const returns = (second.info['episode'] as { return: Float64Array }).return;
+    const returns = (second.info.episode as { return: Float64Array }).return;
     returns.forEach((sum, slot) => void expect(sum).to.equal(first.reward[slot]! + second.reward[slot]!));
     await env.close();
   });

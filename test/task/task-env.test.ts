@@ -62,8 +62,8 @@ describe('a task stepped on dynamics', () => {
     env.step(Float32Array.of(0.5), all(1));
     // 2 · .5 m and −.5 · .25.
     expect(env.batch.reward[0]).to.equal(0.875);
-    const terms = env.batch.info['rewardTerms'] as Record<string, Float64Array>;
-    expect([terms['progress']![0], terms['effort']![0]]).to.deep.equal([1, -0.125]);
+    const terms = env.batch.info.rewardTerms as Record<string, Float64Array>;
+    expect([terms.progress![0], terms.effort![0]]).to.deep.equal([1, -0.125]);
   });
 
   it('begins what it takes over where the other stands, goals to come included', () => {

@@ -33,13 +33,12 @@ interface Told {
   readonly otherReward: Float64Array;
   readonly otherTerminated: Uint8Array;
 }
-const told = ({ info }: Pick<VectorStepResult, 'info'>) => info['twin'] as unknown as Told;
+const told = ({ info }: Pick<VectorStepResult, 'info'>) => info.twin as unknown as Told;
 const still = (lanes: number) => new Float32Array(lanes);
 
 async function errors(env: LocalVectorEnv, steps: number): Promise<number[]> {
   const seen: number[] = [];
-  for (let step = 0; step < steps; step++)
-    seen.push(Math.round(told(await env.step(still(env.lanes))).error['position_m']![0]! * 1e4) / 1e4);
+  for (let step = 0; step < steps; step++) seen.push(Math.round(told(await env.step(still(env.lanes))).error.position_m![0]! * 1e4) / 1e4);
   return seen;
 }
 
@@ -117,16 +116,16 @@ describe('a twin', () => {
   it('tells truth, prediction, error and uncertainty of each entry in its unit', async () => {
     const env = twins(2, { resync: 'never' });
     const begun = await env.reset({ seed: 1 });
-    expect(told(begun as VectorStepResult).error['position_m']![0]).to.equal(0);
-    expect(told(begun as VectorStepResult).uncertainty['position_m']![0], 'nothing is predicted yet').to.be.NaN;
+    expect(told(begun as VectorStepResult).error.position_m![0]).to.equal(0);
+    expect(told(begun as VectorStepResult).uncertainty.position_m![0], 'nothing is predicted yet').to.be.NaN;
     const columns = told(await env.step(Float32Array.of(0.25, -0.25)));
     expect(Object.keys(columns.truth), 'context and memory are not predicted').to.deep.equal(['position_m']);
     for (const lane of [0, 1])
-      expect(columns.prediction['position_m']![lane]! - columns.truth['position_m']![lane]!).to.equal(columns.error['position_m']![lane]);
+      expect(columns.prediction.position_m![lane]! - columns.truth.position_m![lane]!).to.equal(columns.error.position_m![lane]);
     // Its own doubt of .2 and members a metre apart, .5 from their middle.
-    expect(columns.uncertainty['position_m']![0]).to.be.closeTo(Math.hypot(0.2, 0.5), 1e-6);
+    expect(columns.uncertainty.position_m![0]).to.be.closeTo(Math.hypot(0.2, 0.5), 1e-6);
     const again = await env.reset({ seed: 1 });
-    expect(told(again as VectorStepResult).uncertainty['position_m']![0]).to.be.NaN;
+    expect(told(again as VectorStepResult).uncertainty.position_m![0]).to.be.NaN;
   });
 
   it('measures angles the short way round', async () => {
@@ -137,7 +136,7 @@ describe('a twin', () => {
     const env = await registry.makeVector(goalArm.id, { backend: 'twin', model, resync: 'never' });
     await env.reset({ seed: 1 });
     const { error, truth } = told(await env.step(new Float32Array(2)));
-    expect(error['shoulder_rad']![0]).to.be.closeTo(-0.1, 1e-3);
+    expect(error.shoulder_rad![0]).to.be.closeTo(-0.1, 1e-3);
     expect(Object.keys(truth)).to.deep.equal(['shoulder_rad', 'elbow_rad', 'shoulderRate_radps', 'elbowRate_radps']);
     await env.close();
   });
@@ -167,7 +166,7 @@ describe('a twin', () => {
       let result = await env.step(Float32Array.of(-1, 0.1));
       for (let step = 0; step < 4 && !result.truncated[0]; step++) result = await env.step(Float32Array.of(-1, 0.1));
       expect([...result.truncated], observe).to.deep.equal([1, 0]);
-      expect((result.info['problem'] as unknown[])[0]).to.have.property('code', 'PHYSICS_DIVERGED');
+      expect((result.info.problem as unknown[])[0]).to.have.property('code', 'PHYSICS_DIVERGED');
       expect([...(await env.step(Float32Array.of(0, 0))).truncated]).to.deep.equal([0, 0]);
     }
   });
@@ -176,7 +175,7 @@ describe('a twin', () => {
     const env = twins(1, { resync: 'never' });
     await env.reset({ seed: 1, params: { gain: 0.5 } });
     // Truth goes .25 m, the model .5 + .1.
-    expect(told(await env.step(Float32Array.of(0.5))).error['position_m']![0]).to.be.closeTo(0.35, 1e-6);
+    expect(told(await env.step(Float32Array.of(0.5))).error.position_m![0]).to.be.closeTo(0.35, 1e-6);
   });
 
   for (const [what, options] of Object.entries({

@@ -18,7 +18,7 @@ describe('one env', () => {
     // Twice the way of .5 m, less half the square of the push.
     expect(result.reward).to.be.closeTo(0.875, 1e-12);
     expect([result.terminated, result.truncated]).to.deep.equal([false, false]);
-    expect((result.info['rewardTerms'] as Record<string, number>)['progress']).to.be.closeTo(1, 1e-12);
+    expect((result.info.rewardTerms as Record<string, number>).progress).to.be.closeTo(1, 1e-12);
   });
 
   it('takes a plain number where the action is one', async () => {
@@ -125,6 +125,6 @@ describe('a row of info', () => {
     const row = infoRow(columns, 1, 2);
     expect(row).to.deep.equal({ one: 2, two: Float64Array.of(3, 4), list: 'b', deep: { one: 1 } });
     columns.two[3] = 9;
-    expect((row['two'] as Float64Array)[1]).to.equal(4);
+    expect((row.two as Float64Array)[1]).to.equal(4);
   });
 });

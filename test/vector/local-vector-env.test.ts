@@ -49,7 +49,7 @@ describe('autoreset nextStep', () => {
     expect(end.info).to.not.have.property('finalObservation');
     const fresh = await env.step(push(1, 1));
     expect([fresh.reward[0], fresh.terminated[0], fresh.truncated[0]]).to.deep.equal([0, 0, 0]);
-    expect((fresh.info['rewardTerms'] as Record<string, Float64Array>)['progress']![0], 'terms of a reset are 0').to.equal(0);
+    expect((fresh.info.rewardTerms as Record<string, Float64Array>).progress![0], 'terms of a reset are 0').to.equal(0);
     expect(rowOf(fresh, 0)).to.deep.equal(await firstOf(7, 1));
     expect(fresh.reward[1], 'the other lane went on').to.equal(1.5);
     const before = at(env, 0);
@@ -72,9 +72,9 @@ describe('autoreset sameStep', () => {
     const [end, told] = [await stepUntilEnd(env, [1, 0]), await stepUntilEnd(plain, [1, 0])];
     expect([...end.terminated]).to.deep.equal([1, 0]);
     expect([...end.reward]).to.deep.equal([...told.reward]);
-    expect([...(end.info['finalMask'] as Uint8Array)]).to.deep.equal([1, 0]);
-    expect(rowOf({ observation: end.info['finalObservation'] }, 0)).to.deep.equal(rowOf(told, 0));
-    expect(end.info['finalInfo']).to.deep.equal(told.info);
+    expect([...(end.info.finalMask as Uint8Array)]).to.deep.equal([1, 0]);
+    expect(rowOf({ observation: end.info.finalObservation }, 0)).to.deep.equal(rowOf(told, 0));
+    expect(end.info.finalInfo).to.deep.equal(told.info);
     expect(rowOf(end, 0)).to.deep.equal(await firstOf(7, 1));
     expect(rowOf(end, 1), 'the other lane is shown as it is').to.deep.equal(rowOf(told, 1));
     const before = at(env, 0);
@@ -86,7 +86,7 @@ describe('autoreset sameStep', () => {
     const env = walkers(2, { autoreset: 'sameStep' });
     await env.reset({ seed: 7 });
     const { info } = await env.step(push(0, 0));
-    expect([...(info['finalMask'] as Uint8Array)]).to.deep.equal([0, 0]);
+    expect([...(info.finalMask as Uint8Array)]).to.deep.equal([0, 0]);
     expect(info).to.not.have.property('finalObservation');
   });
 
@@ -97,7 +97,7 @@ describe('autoreset sameStep', () => {
     const env = walkers(1, { autoreset: 'sameStep' });
     await env.restore(await source.snapshot());
     const result = await env.step(push(1));
-    expect([...(result.info['finalMask'] as Uint8Array)]).to.deep.equal([0]);
+    expect([...(result.info.finalMask as Uint8Array)]).to.deep.equal([0]);
     expect([result.reward[0], result.terminated[0]]).to.deep.equal([0, 0]);
     expect(rowOf(result, 0)).to.deep.equal(await firstOf(7, 1));
   });
@@ -287,7 +287,7 @@ describe('physics that diverges', () => {
     const { result, expected } = await breakDown('nextStep');
     expect([...result.truncated]).to.deep.equal([0, 1, 0]);
     expect([...result.terminated]).to.deep.equal([0, 0, 0]);
-    const problems = result.info['problem'] as (GroundtwinError | null)[];
+    const problems = result.info.problem as (GroundtwinError | null)[];
     expect([problems[0], problems[2]]).to.deep.equal([null, null]);
     expect(problems[1]).to.have.property('code', 'PHYSICS_DIVERGED');
     expect(problems[1]!.message).to.include('lane 1');
@@ -309,8 +309,8 @@ describe('physics that diverges', () => {
 
   it('is told in finalInfo where the lane is reset at once', async () => {
     const { result } = await breakDown('sameStep');
-    expect([...(result.info['finalMask'] as Uint8Array)]).to.deep.equal([0, 1, 0]);
-    expect((result.info['finalInfo'] as { problem: unknown[] }).problem[1]).to.have.property('code', 'PHYSICS_DIVERGED');
+    expect([...(result.info.finalMask as Uint8Array)]).to.deep.equal([0, 1, 0]);
+    expect((result.info.finalInfo as { problem: unknown[] }).problem[1]).to.have.property('code', 'PHYSICS_DIVERGED');
     expect(result.info).to.not.have.property('problem');
     expect(rowOf(result, 1)).to.deep.equal(await firstOf(3, 1));
   });

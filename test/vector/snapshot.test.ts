@@ -105,25 +105,25 @@ describe('a forged snapshot of an env', () => {
   }
 
   const cases: Readonly<Record<string, (lane: { head: Record<string, unknown>; parts: Uint8Array[] }) => void>> = {
-    'without params': (lane) => void delete lane.head['params'],
+    'without params': (lane) => void delete lane.head.params,
     'with params null': (lane) => {
-      lane.head['params'] = null;
+      lane.head.params = null;
     },
     'with a param unknown': (lane) => {
-      lane.head['params'] = { gain: 1, other: 2 };
+      lane.head.params = { gain: 1, other: 2 };
     },
     'with a param missing': (lane) => {
-      lane.head['params'] = {};
+      lane.head.params = {};
     },
     'with a param of text': (lane) => {
-      lane.head['params'] = { gain: 'x' };
+      lane.head.params = { gain: 'x' };
     },
-    'without a generator': (lane) => void delete lane.head['taskRng'],
+    'without a generator': (lane) => void delete lane.head.taskRng,
     'with a generator of text': (lane) => {
-      lane.head['sensorRng'] = 'abcdef';
+      lane.head.sensorRng = 'abcdef';
     },
     'with a generator cut short': (lane) => {
-      lane.head['sensorRng'] = [1, 2];
+      lane.head.sensorRng = [1, 2];
     },
     'with a row cut short': (lane) => {
       lane.parts[0] = lane.parts[0]!.subarray(8);

@@ -176,7 +176,7 @@ describe('RecordEpisodeStatistics', () => {
     await env.reset({ seed: 1 });
     await env.step(Float32Array.of(0));
     const { info } = await env.step(Float32Array.of(0));
-    expect([episodeOf(info['finalInfo'] as object).length[0], episodeOf(info['finalInfo'] as object).done[0]]).to.deep.equal([2, 1]);
+    expect([episodeOf(info.finalInfo as object).length[0], episodeOf(info.finalInfo as object).done[0]]).to.deep.equal([2, 1]);
     expect([episodeOf(info).length[0], episodeOf(info).done[0]]).to.deep.equal([0, 0]);
   });
 
