@@ -1,11 +1,11 @@
 /**
  * What the env layer costs over the network: imagined steps with observation, reward and reset, beside a bare loop over `session.run`
- * of onnxruntime-node on the same 5 × [· 200 200 200 ·] ensemble, same rows, same layout, one thread each.
+ * of onnxruntime-node on the same 5 × [· 200 200 200 ·] ensemble, same rows, same layout, same output, one thread each.
  */
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import * as ort from 'onnxruntime-node';
 import { registry } from '../../src/index.ts';
 import { Rng } from '../../src/math/rng.ts';
-import { nodeRuntime } from '../../src/onnx/index.ts';
+import { nodeRuntime, type OnnxRuntime } from '../../src/onnx/index.ts';
 import { allocate, rowOf, sampleInto } from '../../src/spaces/space.ts';
 import { openModel } from '../../src/world-model/model-folder.ts';
 import type { BenchRow, BenchSize } from '../bench.ts';
@@ -16,15 +16,28 @@ const id = 'CartPoleSwingUp-v0';
 const lanes = 1024;
 const members = 5;
 const hidden = [200, 200, 200];
-/** Steps of a block: some 40 ms. */
-const blockSteps = 20;
+/** Steps of a block: some 200 ms, so that little of it is the change of sides. */
+const blockSteps = 100;
+
+/** The runtime of the env, which also hands out the session it opens: both sides run the very same one, so that no luck with memory tells them apart. */
+function sharedRuntime(): { runtime: OnnxRuntime; session(): ort.InferenceSession } {
+  const opened: ort.InferenceSession[] = [];
+  const create = async (bytes: Uint8Array, options: ort.InferenceSession.SessionOptions) => {
+    const session = await ort.InferenceSession.create(bytes, options);
+    opened.push(session);
+    return session;
+  };
+  const importRuntime = async () => ({ ...ort, InferenceSession: { ...ort.InferenceSession, create } }) as typeof ort;
+  return { runtime: nodeRuntime({ importRuntime }), session: () => opened[0]! };
+}
 
 /** @returns imagined steps of CPU time, env over bare loop. */
 export async function imaginedRatio(size: BenchSize): Promise<BenchRow> {
   const { manifest, predict } = untrainedModel(registry.task(id), { members, hidden });
+  const { runtime, session } = sharedRuntime();
   const env = await registry.makeVector(id, {
     backend: 'model',
-    model: await openModel(nodeRuntime(), 'untrained', manifest, predict, registry.task(id)),
+    model: await openModel(runtime, 'untrained', manifest, predict, registry.task(id)),
     lanes,
     autoreset: 'sameStep',
     copy: false,
@@ -36,7 +49,7 @@ export async function imaginedRatio(size: BenchSize): Promise<BenchRow> {
   const ours = async () => {
     for (let step = 0; step < blockSteps; step++) await env.step(actions);
   };
-  const { ours_us, peer_us, ratio, low, high } = await compare(ours, await bareSide(predict), size);
+  const { ours_us, peer_us, ratio, low, high } = await compare(ours, bareSide(session()), size);
   await env.close();
   const perSecond = (block_us: number) => (lanes * blockSteps * 1e6) / block_us;
   const what = `${id}, ${lanes} lanes, ${members} × ${hidden.join('-')}`;
@@ -51,15 +64,8 @@ export async function imaginedRatio(size: BenchSize): Promise<BenchRow> {
   };
 }
 
-async function bareSide(predict: Uint8Array): Promise<Side> {
+function bareSide(session: ort.InferenceSession): Side {
   const task = registry.task(id);
-  const session = await InferenceSession.create(predict, {
-    executionProviders: ['cpu'],
-    intraOpNumThreads: 1,
-    interOpNumThreads: 1,
-    executionMode: 'sequential',
-    graphOptimizationLevel: 'all',
-  });
   const rows = members * Math.ceil(lanes / members);
   const rng = new Rng(2);
   const width = Object.keys(task.state).length;
@@ -67,11 +73,14 @@ async function bareSide(predict: Uint8Array): Promise<Side> {
   const data = { state: floats(width), action: floats(task.commands.length), noise: floats(width) };
   return async () => {
     for (let step = 0; step < blockSteps; step++) {
-      await session.run({
-        state: new Tensor('float32', data.state, [rows, width]),
-        action: new Tensor('float32', data.action, [rows, task.commands.length]),
-        noise: new Tensor('float32', data.noise, [rows, width]),
-      });
+      await session.run(
+        {
+          state: new ort.Tensor('float32', data.state, [rows, width]),
+          action: new ort.Tensor('float32', data.action, [rows, task.commands.length]),
+          noise: new ort.Tensor('float32', data.noise, [rows, width]),
+        },
+        ['sample'],
+      );
     }
   };
 }

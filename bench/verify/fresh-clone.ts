@@ -38,6 +38,7 @@ async function run({ folder, log }: Context): Promise<FreshRun> {
   const child = await watch(clone, ['start', '--', '--seed', '1', '--out', out], cleanEnvironment(folder), log);
   const wall_s = (performance.now() - started_ms) / 1000;
   const file = join(out, 'main-job.json');
+  if (child.samples === 0) throw new Error('the memory of npm start was never sampled: its installation line was not seen');
   if (child.code !== 0 || !existsSync(file)) throw new Error(`npm start ended with ${child.code}: ${child.tail}`);
   const job = JSON.parse(readFileSync(file, 'utf8')) as { seconds: number; trueReturns: number[] };
   rmSync(clone, { recursive: true, force: true });

@@ -25,6 +25,8 @@ export interface Dynamics {
    * @param seed - of the episode: noise of a stochastic model.
    */
   start(lane: number, row: Float64Array, view: StateView, params: Readonly<Record<string, number>>, seed: number): void | Promise<void>;
+  /** Refuses parameters that no episode could begin with. @throws SCENE_INVALID. */
+  check?(params: Readonly<Record<string, number>>): void;
   /** One control step of every active lane. */
   advance(rows: LaneRows, active: Uint8Array): void | Promise<void>;
   /** Everything this lane holds beyond its state row. */

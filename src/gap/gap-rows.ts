@@ -20,7 +20,7 @@ export interface GapRow {
   readonly verdict: Verdict;
   /** Control steps ahead. */
   readonly horizon?: number;
-  /** Independent starts the interval is over. */
+  /** Starts the interval is over. */
   readonly n: number;
   /** Why there is no verdict, or why a good-looking value fails. */
   readonly reason?: string;

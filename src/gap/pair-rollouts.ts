@@ -174,7 +174,9 @@ function copyRows(env: TaskEnv, predicted: Int32Array, played: Played, first: nu
   const size = predicted.length;
   for (let lane = 0; lane < count; lane++) {
     const at = ((first + lane) * (horizon + 1) + step) * size;
-    for (let i = 0; i < size; i++) played.rows[at + i] = env.state[lane * env.spec.size + predicted[i]!]!;
+    // A lane that broke down keeps its last good state; what it predicts from then on is not a number.
+    const broken = env.batch.problems[lane] != null;
+    for (let i = 0; i < size; i++) played.rows[at + i] = broken ? Number.NaN : env.state[lane * env.spec.size + predicted[i]!]!;
   }
 }
 

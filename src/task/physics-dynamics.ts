@@ -63,15 +63,32 @@ export class PhysicsDynamics implements Dynamics {
 
   load(lane: number, state: Uint8Array, _row: Float64Array, _view: StateView, params: Params): void {
     const { head, parts } = unpackSections<{ scene: string }>(state);
-    const { world } = this.laneFor(lane, params);
-    if (head.scene !== world.sceneHash)
+    if (!parts[0]) throw new GroundtwinError('SNAPSHOT_INVALID', { problem: 'it holds no physics' });
+    // The lane goes on with what it has until the snapshot is known to fit.
+    const held = this.laneOf[lane];
+    const target = held && sameParams(held.params, params) ? held : this.build(params);
+    try {
+      this.fill(target.world, head?.scene, parts[0]);
+    } catch (error) {
+      if (target !== held) target.world.free();
+      throw error;
+    }
+    if (target !== held) held?.world.free();
+    this.laneOf[lane] = target;
+  }
+
+  check(params: Params): void {
+    this.build(params).world.free();
+  }
+
+  private fill(world: PhysicsWorld, scene: unknown, state: Uint8Array): void {
+    if (scene !== world.sceneHash)
       throw new GroundtwinError('SNAPSHOT_FOREIGN', {
         what: 'scene',
         expected: world.sceneHash.slice(0, 12),
-        got: String(head.scene).slice(0, 12),
+        got: String(scene).slice(0, 12),
       });
-    if (!parts[0]) throw new GroundtwinError('SNAPSHOT_INVALID', { problem: 'it holds no physics' });
-    world.load(parts[0]);
+    world.load(state);
   }
 
   close(): void {

@@ -117,9 +117,10 @@ export class TaskEnv implements Backend {
 
   reset(request: ResetRequest): void | Promise<void> {
     const started: Promise<void>[] = [];
+    const params = this.checkedParams(request.params);
     for (let lane = 0; lane < this.lanes; lane++) {
       if (!request.mask[lane]) continue;
-      this.draw(lane, request.seeds[lane]!, request.params);
+      this.draw(lane, request.seeds[lane]!, params);
       const pending = this.begin(lane, request.seeds[lane]!);
       if (pending) started.push(pending);
     }
@@ -216,9 +217,17 @@ export class TaskEnv implements Backend {
     if (!state.every(Number.isFinite)) refuse('its state is not finite');
   }
 
-  private draw(lane: number, seed: number, overrides?: Params): void {
-    if (overrides) refuseUnknownParams(this.task, overrides);
-    this.laneParams[lane] = overrides ? { ...this.task.params, ...overrides } : this.task.params;
+  /** Refuses before any lane is touched. */
+  private checkedParams(overrides: Params | undefined): Params {
+    if (!overrides) return this.task.params;
+    refuseUnknownParams(this.task, overrides);
+    const params = { ...this.task.params, ...overrides };
+    this.dynamics.check?.(params);
+    return params;
+  }
+
+  private draw(lane: number, seed: number, params: Params): void {
+    this.laneParams[lane] = params;
     this.taskRngs[lane]!.seed(seed, streams.task);
     this.sensorRngs[lane]!.seed(seed, streams.sensor);
     this.rowAt(this.now, lane).fill(0);

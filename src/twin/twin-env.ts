@@ -96,8 +96,15 @@ export class TwinEnv implements Backend {
   async load(lane: number, saved: Uint8Array): Promise<void> {
     const { head, parts } = unpackSections<SavedTwin>(saved);
     if (parts.length !== 2) throw new GroundtwinError('SNAPSHOT_INVALID', { problem: 'it does not hold both sides of a twin' });
+    if (!isSavedTwin(head)) throw new GroundtwinError('SNAPSHOT_INVALID', { problem: 'its twin part is not readable' });
+    const before = this.truth.save(lane);
     this.truth.load(lane, parts[0]!);
-    this.model.load(lane, parts[1]!);
+    try {
+      this.model.load(lane, parts[1]!);
+    } catch (error) {
+      this.truth.load(lane, before);
+      throw error;
+    }
     this.clear(lane);
     this.columns.stepsSinceResync[lane] = head.stepsSinceResync;
     this.columns.resynced[lane] = head.resynced;
@@ -144,6 +151,7 @@ export class TwinEnv implements Backend {
 
   private measure(lane: number): void {
     const size = this.truth.spec.size;
+    const broken = this.model.batch.problems[lane] != null;
     let element = 0;
     for (const entry of this.entries) {
       const [truth, prediction, error, uncertainty] = [
@@ -155,7 +163,8 @@ export class TwinEnv implements Backend {
       for (let i = 0; i < entry.size; i++, element++) {
         const at = lane * entry.size + i;
         truth[at] = this.truth.state[lane * size + entry.offset + i]!;
-        prediction[at] = this.model.state[lane * size + entry.offset + i]!;
+        // A model that broke down predicts nothing; its lane stands still at its last good state.
+        prediction[at] = broken ? Number.NaN : this.model.state[lane * size + entry.offset + i]!;
         error[at] = elementDifference(entry.kind, prediction[at]!, truth[at]!);
         uncertainty[at] = this.deviation(lane, element);
       }
@@ -220,6 +229,11 @@ interface TwinColumns {
   readonly otherTerminated: Uint8Array;
 }
 
+function isSavedTwin(head: unknown): head is SavedTwin {
+  const { stepsSinceResync, resynced, seed } = (head ?? {}) as Partial<Record<keyof SavedTwin, unknown>>;
+  return [stepsSinceResync, resynced, seed].every((value) => Number.isInteger(value) && (value as number) >= 0);
+}
+
 function makeColumns(entries: readonly StateEntry[], lanes: number, agents: number): TwinColumns {
   const perEntry = () => Object.fromEntries(entries.map((entry) => [entry.name, new Float64Array(lanes * entry.size)]));
   return {
@@ -244,9 +258,16 @@ function requireSide(truth: TaskEnv, observe: string): void {
     });
 }
 
+function hasBounds(threshold: unknown): boolean {
+  return typeof threshold === 'object' && threshold !== null && Object.keys(threshold).length > 0;
+}
+
 function checkedResync(truth: TaskEnv, resync: Resync): Resync {
   const valid =
-    resync === 'never' || (typeof resync === 'object' && ('threshold' in resync || (Number.isInteger(resync.every) && resync.every >= 1)));
+    resync === 'never' ||
+    (typeof resync === 'object' &&
+      resync !== null &&
+      ('threshold' in resync ? hasBounds(resync.threshold) : Number.isInteger(resync.every) && resync.every >= 1));
   if (!valid)
     throw new GroundtwinError('OPTION_INVALID', {
       who: `${truth.id} twin`,

@@ -55,6 +55,8 @@ export class LocalVectorEnv implements VectorEnv {
     this.agents = backend.agents;
     this.controlDt_s = backend.controlDt_s;
     this.autoreset = options.autoreset ?? 'nextStep';
+    if (!['nextStep', 'sameStep', 'disabled'].includes(this.autoreset))
+      this.refuse('autoreset', String(this.autoreset).slice(0, 40), "'nextStep', 'sameStep' or 'disabled'");
     this.copy = options.copy ?? true;
     this.entropy = options.entropy;
     const stack = wrap(backend, options.wrappers ?? []);

@@ -59,7 +59,8 @@ function isHead(head: SnapshotHead | null): boolean {
     head !== null &&
     typeof head === 'object' &&
     [head.env, head.kind, head.fingerprint].every((text) => typeof text === 'string') &&
-    [head.seed, head.episode, head.stage].every((count) => Number.isSafeInteger(count) && count >= 0) &&
+    [head.seed, head.episode].every((count) => Number.isSafeInteger(count) && count >= 0) &&
+    (head.stage === 1 || head.stage === 2) &&
     Array.isArray(head.wrappers) &&
     head.wrappers.every(
       (wrapper) => typeof wrapper?.name === 'string' && Array.isArray(wrapper.memory) && wrapper.memory.every(Number.isFinite),

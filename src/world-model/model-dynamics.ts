@@ -108,11 +108,13 @@ export class ModelDynamics implements Dynamics {
   load(lane: number, state: Uint8Array): void {
     const { head, parts } = unpackSections<{ member: number; rng: number[] }>(state);
     const size = this.model.manifest.memorySize;
-    const valid = Number.isInteger(head.member) && head.member >= 0 && head.member < this.model.manifest.members;
+    const { member, rng } = head ?? {};
+    const isMember = Number.isInteger(member) && member >= 0 && member < this.model.manifest.members;
+    const valid = isMember && Array.isArray(rng) && rng.length === 6 && rng.every(Number.isFinite);
     if (!valid || parts[0]?.byteLength !== size * 4)
       throw new GroundtwinError('SNAPSHOT_INVALID', { problem: 'its model part does not fit this model' });
-    this.assignMember(lane, head.member);
-    this.rngs[lane]!.load(head.rng);
+    this.assignMember(lane, member);
+    this.rngs[lane]!.load(rng);
     bytesOf(this.memory.subarray(lane * size, (lane + 1) * size)).set(parts[0]);
   }
 

@@ -90,6 +90,9 @@ function manifestOf(
       finalLoss: fitted.losses.at(-1)?.loss ?? null,
       stopped: fitted.stopped,
     },
-    calibration: { method: 'out-of-bag 90 % quantile', factor: Array.from(fitted.calibration) },
+    calibration: {
+      method: 'spread of the ensemble brought to hold 90 % of out-of-bag residuals, newest 60 % of rows',
+      factor: Array.from(fitted.calibration),
+    },
   };
 }

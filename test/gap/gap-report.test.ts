@@ -110,7 +110,7 @@ describe('gap report', () => {
   });
 
   it('a value that passes with an interval that does not is a FAIL, and says so', () => {
-    const report = reportOf(syntheticRollouts({ starts: 8, confidence: 1 }));
+    const report = reportOf(syntheticRollouts({ starts: 12, confidence: 1 }));
     const row = report.rows.find(({ id, horizon }) => id === 'H4' && horizon === 10)!;
     expect(row.verdict).to.equal('FAIL');
     expect(row.reason).to.contain('more starts');
