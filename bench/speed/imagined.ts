@@ -32,7 +32,7 @@ function sharedRuntime(): { runtime: OnnxRuntime; session(): ort.InferenceSessio
 }
 
 /** @returns imagined steps of CPU time, env over bare loop. */
-export async function imaginedRatio(size: BenchSize): Promise<BenchRow> {
+async function imaginedRatio(size: BenchSize): Promise<BenchRow> {
   const { manifest, predict } = untrainedModel(registry.task(id), { members, hidden });
   const { runtime, session } = sharedRuntime();
   const env = await registry.makeVector(id, {

@@ -46,7 +46,7 @@ const callers = {
   'VectorEnv.step, one lane': (id: string, script: Script) => vectorSide(id, script, true),
   'VectorEnv.step, one lane, copy: false': (id: string, script: Script) => vectorSide(id, script, false),
 } as const;
-export type Caller = keyof typeof callers;
+type Caller = keyof typeof callers;
 
 async function vectorSide(id: string, script: Script, copy: boolean): Promise<Side> {
   const env = await registry.makeVector(id, { copy, autoreset: 'disabled', maxEpisodeSteps: endless });
@@ -66,7 +66,7 @@ function setAction(action: TypedArray, { actions }: Script, step: number): void 
 }
 
 /** @returns CPU time a control step, env over bare loop. @throws when the bare loop does not end in the same state. */
-export async function truthOverhead(id: string, caller: Caller, size: BenchSize): Promise<BenchRow> {
+async function truthOverhead(id: string, caller: Caller, size: BenchSize): Promise<BenchRow> {
   const script = await write(id);
   const bare = await bareSide(id, script);
   const { ours_us, peer_us, ratio, low, high } = await compare(await callers[caller](id, script), bare, size);

@@ -1,9 +1,9 @@
 /** The gap suite's negative controls, through the command line: what is broken on purpose must fail, what is not must pass. */
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { root } from '../machine.ts';
 import { mainJob, runFolder } from './main-jobs.ts';
 import type { Context, Measured } from './row.ts';
+import { runNode } from './run-node.ts';
 
 const broken = ['broken:action-blind', 'broken:gravity-half', 'broken:overconfident'] as const;
 /** Exit code of `groundtwin gap` when a threshold is not met. */
@@ -59,19 +59,4 @@ function parse(text: string): { verdict: string; rows: { id: string; horizon?: n
   } catch {
     return undefined;
   }
-}
-
-function runNode(args: readonly string[]): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  let [out, err] = ['', ''];
-  child.stdout.on('data', (chunk: Buffer) => {
-    out += chunk.toString();
-  });
-  child.stderr.on('data', (chunk: Buffer) => {
-    err += chunk.toString();
-  });
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code) => resolve({ code, out, err }));
-  });
 }

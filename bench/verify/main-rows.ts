@@ -1,7 +1,4 @@
 /** The figures of the main job and of the core that everything stands on. */
-import { type BenchRow, fullSize } from '../bench.ts';
-import { imaginedRatio } from '../speed/imagined.ts';
-import { truthOverheadBench } from '../speed/truth-overhead.ts';
 import { badInput } from './bad-input.ts';
 import { brokenCaught } from './broken-models.ts';
 import { freshRun } from './fresh-clone.ts';
@@ -9,6 +6,7 @@ import { lowestReturn, plannerRatio, reportFigure } from './main-jobs.ts';
 import { float32RuleErrors, gradientErrorAgainstGolden, loopBitsDifferent, worstOperatorRuleError } from './onnx-rows.ts';
 import { repeatBits } from './repeat-bits.ts';
 import type { Row } from './row.ts';
+import { benchAlone } from './run-node.ts';
 
 const threeSeeds = 'seeds 1, 2, 3';
 /** Three main jobs. */
@@ -141,7 +139,7 @@ export const mainRows: readonly Row[] = [
     unit: '×',
     budget_s: 120,
     measure: async () => {
-      const rows = await truthOverheadBench(fullSize);
+      const rows = await benchAlone('truth-overhead');
       return { measured: rows[0]!.ratio, raw: rows };
     },
   },
@@ -153,8 +151,8 @@ export const mainRows: readonly Row[] = [
     unit: '×',
     budget_s: 60,
     measure: async () => {
-      const row: BenchRow = await imaginedRatio(fullSize);
-      return { measured: row.ratio, raw: row };
+      const [row] = await benchAlone('imagined');
+      return { measured: row!.ratio, raw: row };
     },
   },
   {
