@@ -33,7 +33,7 @@ export function untrainedModel(
     targetMean: filled(targets, 0),
     targetScale: filled(targets, changeScale),
   };
-  const predict = compileEnsemblePredict(layout, settings, values, scaling, filled(targets, 1));
+  const predict = compileEnsemblePredict(layout, settings, values, scaling, 1);
   const manifest: ModelManifest = {
     format: manifestFormat,
     name: `untrained ${task.id}`,

@@ -50,6 +50,8 @@ export const mainJobDefaults = {
   episodeSteps: 100,
   updates: 2000,
   finalUpdates: 10000,
+  /** Newest share of the steps that models are calibrated on: the oldest show where the agent no longer goes. */
+  calibrationShare: 0.6,
   evaluationStarts: 20,
   /** Starts on which the agent is also run inside the model, for imagined returns. */
   imaginedStarts: 10,
@@ -213,6 +215,7 @@ async function train(job: Job, updates: number, stage: string): Promise<TrainedM
     name: `${job.task.id} ensemble, seed ${job.seed}`,
     updates,
     seed: job.rng.uint32(),
+    calibrationShare: job.config.calibrationShare,
     fit: (fit, hooks) => fitInChild(workerEntry, fit, hooks),
     onProgress: (progress) => job.report({ stage, done: progress.update, of: progress.updates, note: `loss ${progress.loss.toFixed(2)}` }),
   });

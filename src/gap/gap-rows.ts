@@ -55,7 +55,7 @@ function judge(test: GapTest, finding: Finding): GapRow {
   const failed: GapRow = { ...row, ...figures, verdict: 'FAIL' };
   if (Number.isNaN(measured)) return { ...failed, reason: 'The model’s values are not numbers.' };
   return meets(test.bound, { measured, low: measured, high: measured })
-    ? { ...failed, reason: 'The value passes, its interval does not: measure more starts.' }
+    ? { ...failed, verdict: 'INCONCLUSIVE', reason: 'The value passes, its interval does not: measure more starts.' }
     : failed;
 }
 

@@ -53,7 +53,8 @@ export interface ModelManifest {
   /** What the actuators get, in the units of the task's commands: the task's own code turns actions into commands. */
   readonly action: readonly { readonly name: string; readonly unit: string }[];
   readonly context: readonly ManifestEntry[];
-  readonly noise: { readonly distribution: 'normal' | 'none'; readonly size: number };
+  /** `correlation`: of the noise from one step of an episode to the next, in [0, 1); absent = 0. */
+  readonly noise: { readonly distribution: 'normal' | 'none'; readonly size: number; readonly correlation?: number };
   readonly memorySize: number;
   readonly outputs: readonly string[];
   readonly files: ModelFiles;
@@ -127,6 +128,8 @@ export function parseManifest(model: string, text: string, task: AnyTask): Model
     refuse('its action entries are not the commands of the task');
   if (!isCount(manifest.noise?.size, 0, maxMemorySize) || !['normal', 'none'].includes(manifest.noise.distribution))
     refuse("noise must have a distribution 'normal' or 'none' and a size");
+  const { correlation = 0 } = manifest.noise;
+  if (typeof correlation !== 'number' || !(correlation >= 0 && correlation < 1)) refuse('noise.correlation must be in [0, 1)');
   if (typeof manifest.name !== 'string' || manifest.name.length > 200) refuse('name must be text of at most 200 characters');
   requireFiles(manifest.files, refuse);
   return manifest;

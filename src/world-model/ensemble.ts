@@ -35,7 +35,7 @@ export interface EnsembleConfig {
 }
 
 export const ensembleDefaults: EnsembleConfig = {
-  members: 5,
+  members: 7,
   hidden: [64, 64],
   learningRate: 5e-3,
   finalLearningRate: 0.02,
@@ -174,7 +174,8 @@ export function compileEnsemblePredict(
   config: EnsembleConfig,
   values: Readonly<Record<string, Float32Array>>,
   scaling: Normalisation,
-  calibration: Float64Array,
+  /** What deviations are multiplied with. */
+  calibration: number,
 ): Uint8Array {
   const targets = layout.targets.length;
   const spec = networkSpec(layout.features, targets, config);
@@ -193,7 +194,7 @@ export function compileEnsemblePredict(
       const keep = builder.mul(given.state!, row(layout.targets.map(({ absolute }) => (absolute ? 0 : 1))));
       const change = builder.add(builder.mul(rows(head.mean), row(scaling.targetScale)), row(scaling.targetMean));
       const mean = builder.add(keep, change);
-      const widened = row(scaling.targetScale.map((value, i) => value * calibration[i]!));
+      const widened = row(scaling.targetScale.map((value) => value * calibration));
       const scale = builder.mul(builder.exp(builder.mul(rows(head.logVariance), 0.5)), widened);
       return { sample: builder.add(mean, builder.mul(scale, given.noise!)), mean, scale };
     },

@@ -2,6 +2,7 @@
 import { GroundtwinError } from '../errors.ts';
 import { Rng } from '../math/rng.ts';
 import { type OnnxRuntime, TrainingProgram } from '../onnx/index.ts';
+import { type Calibration, calibrateEnsemble, keptFrom } from './calibrate-ensemble.ts';
 import { compileEnsembleHeads, compileEnsembleTraining, type EnsembleConfig } from './ensemble.ts';
 
 export interface FitJob {
@@ -11,6 +12,10 @@ export interface FitJob {
   readonly rows: number;
   readonly features: number;
   readonly targets: number;
+  /** int32 `[rows]`, non-decreasing: rows of an episode follow each other in time. */
+  readonly episode: Int32Array;
+  /** Calibrate on the rows from this one on. */
+  readonly calibrateFrom: number;
   readonly config: EnsembleConfig;
   readonly updates: number;
   readonly seed: number;
@@ -27,8 +32,7 @@ export interface FitProgress {
 
 export interface FitResult {
   readonly weights: Readonly<Record<string, Float32Array>>;
-  /** float64 `[targets]`: what to multiply the predicted deviation with. */
-  readonly calibration: Float64Array;
+  readonly calibration: Calibration;
   /** Loss by chunk, for the learning curve. */
   readonly losses: readonly FitProgress[];
   readonly stopped: boolean;
@@ -42,15 +46,9 @@ export interface FitHooks {
 
 /** Updates a chunk: about 100 ms, so that progress flows and a stop is heard. */
 const chunkUpdates = 50;
-/** Quantile of |N(0, 1)| that the central 90 % reaches. */
-const normal90 = 1.6448536269514722;
-/** Rows come in the order they were recorded; the oldest share shows where the agent no longer goes and is left out of calibration. */
-const oldShare = 0.4;
-/** Wider than any factor seen; a fit at an end means the deviations say nothing. */
-const factorRange = { low: 0.05, high: 20 } as const;
 
 /**
- * Trains on bootstrap samples, one for each member, then fits the deviation's factor on rows the member never saw.
+ * Trains each member on all rows but the few kept from it, then calibrates on what it says of those.
  * @throws TRAINING_FAILED when there are too few rows or the loss is no longer finite.
  */
 export async function fitEnsemble(runtime: OnnxRuntime, job: FitJob, hooks: FitHooks = {}): Promise<FitResult> {
@@ -61,18 +59,19 @@ export async function fitEnsemble(runtime: OnnxRuntime, job: FitJob, hooks: FitH
   try {
     if (job.weights) program.load(freshMoments(job.weights));
     program.setTables({ input: job.input, target: job.target }, job.rows);
-    const samples = bootstrap(job, rng.fork());
-    const { losses, stopped } = await descend(program, job, samples, rng.fork(), hooks);
+    const kept = keptFrom(job.rows, job.config.members);
+    const { losses, stopped } = await descend(program, job, samplesOf(job, kept), rng.fork(), hooks);
     const weights = program.state().parameters;
-    return { weights, calibration: await calibrate(runtime, job, weights, samples), losses, stopped };
+    return { weights, calibration: await calibrate(runtime, job, weights, kept), losses, stopped };
   } finally {
     await program.release();
   }
 }
 
-/** Rows of each member's sample, drawn with replacement: int32 `[members][rows]`. */
-function bootstrap(job: FitJob, rng: Rng): Int32Array[] {
-  return Array.from({ length: job.config.members }, () => Int32Array.from({ length: job.rows }, () => rng.integer(job.rows)));
+/** Rows that each member may see: int32 `[members][…]`. */
+function samplesOf(job: FitJob, kept: Int32Array): Int32Array[] {
+  const rows = Int32Array.from({ length: job.rows }, (_, row) => row);
+  return Array.from({ length: job.config.members }, (_, member) => rows.filter((row) => kept[row] !== member));
 }
 
 async function descend(program: TrainingProgram, job: FitJob, samples: readonly Int32Array[], rng: Rng, hooks: FitHooks) {
@@ -99,10 +98,13 @@ function learningRateAt({ config, updates }: FitJob, update: number): number {
 }
 
 /** @returns int32 `[steps, members, batch]`, rows out of each member's own sample. */
-function drawBatches(job: FitJob, samples: readonly Int32Array[], steps: number, rng: Rng): Int32Array {
-  const { members, batch } = job.config;
+function drawBatches({ config }: FitJob, samples: readonly Int32Array[], steps: number, rng: Rng): Int32Array {
+  const { members, batch } = config;
   const indices = new Int32Array(steps * members * batch);
-  for (let i = 0; i < indices.length; i++) indices[i] = samples[Math.floor(i / batch) % members]![rng.integer(job.rows)]!;
+  for (let i = 0; i < indices.length; i++) {
+    const sample = samples[Math.floor(i / batch) % members]!;
+    indices[i] = sample[rng.integer(sample.length)]!;
+  }
   return indices;
 }
 
@@ -111,79 +113,19 @@ function freshMoments(parameters: Readonly<Record<string, Float32Array>>) {
   return { step: 0, parameters, first: zeros(), second: zeros() };
 }
 
-/**
- * Calibration on rows that members did not see in training (out of bag): the factor c of the deviation for which the spread of the whole ensemble,
- * √(c²σ² + disagreement²), holds 90 % of the residuals. Scaling each member by its own residuals would count their disagreement twice.
- */
-async function calibrate(
-  runtime: OnnxRuntime,
-  job: FitJob,
-  weights: FitResult['weights'],
-  samples: readonly Int32Array[],
-): Promise<Float64Array> {
+async function calibrate(runtime: OnnxRuntime, job: FitJob, weights: FitResult['weights'], kept: Int32Array): Promise<Calibration> {
   const session = await runtime.load(compileEnsembleHeads(job.features, job.targets, job.config, weights), { name: 'ensemble heads' });
   const { mean, deviation } = await session.run({ input: { type: 'float32', data: job.input, dims: [job.rows, job.features] } });
   await session.release();
-  const heads = { mean: mean!.data as Float32Array, deviation: deviation!.data as Float32Array };
-  const residuals = outOfBag(job, heads, samples);
-  return Float64Array.from(residuals, bestFactor);
-}
-
-/** Of one row and element: residual of the mean of the members that did not see it, their squared disagreement, their mean variance. */
-interface Residual {
-  readonly error: number;
-  readonly disagreement2: number;
-  readonly variance: number;
-}
-
-function outOfBag(job: FitJob, heads: { mean: Float32Array; deviation: Float32Array }, samples: readonly Int32Array[]): Residual[][] {
-  const seen = samples.map((rows) => {
-    const mask = new Uint8Array(job.rows);
-    for (const row of rows) mask[row] = 1;
-    return mask;
+  return calibrateEnsemble({
+    members: job.config.members,
+    rows: job.rows,
+    targets: job.targets,
+    mean: mean!.data as Float32Array,
+    deviation: deviation!.data as Float32Array,
+    target: job.target,
+    keptFrom: kept,
+    episode: job.episode,
+    from: job.calibrateFrom,
   });
-  const byElement: Residual[][] = Array.from({ length: job.targets }, () => []);
-  for (let row = Math.floor(job.rows * oldShare); row < job.rows; row++) {
-    const unseen = seen.flatMap((mask, member) => (mask[row] ? [] : [member]));
-    if (unseen.length < Math.min(2, job.config.members)) continue;
-    for (let i = 0; i < job.targets; i++) byElement[i]!.push(residualOf(job, heads, unseen, row, i));
-  }
-  return byElement;
-}
-
-function residualOf(
-  job: FitJob,
-  heads: { mean: Float32Array; deviation: Float32Array },
-  members: readonly number[],
-  row: number,
-  element: number,
-): Residual {
-  const at = (member: number) => (member * job.rows + row) * job.targets + element;
-  const means = members.map((member) => heads.mean[at(member)]!);
-  const centre = means.reduce((sum, value) => sum + value, 0) / means.length;
-  const spread2 = means.reduce((sum, value) => sum + (value - centre) ** 2, 0) / Math.max(1, means.length - 1);
-  const variance = members.reduce((sum, member) => sum + heads.deviation[at(member)]! ** 2, 0) / members.length;
-  // The mean of the few members that missed a row is a worse guess than the mean of all: take off what their number adds to its error.
-  const excess2 = spread2 * (1 / members.length - 1 / job.config.members);
-  const error2 = (job.target[row * job.targets + element]! - centre) ** 2;
-  return { error: Math.sqrt(Math.max(0, error2 - excess2)), disagreement2: spread2, variance };
-}
-
-/** Bisection on log c: coverage grows with c. */
-function bestFactor(residuals: readonly Residual[]): number {
-  if (residuals.length === 0) return 1;
-  let [low, high] = [Math.log(factorRange.low), Math.log(factorRange.high)];
-  for (let i = 0; i < 40; i++) {
-    const middle = (low + high) / 2;
-    if (coverage(residuals, Math.exp(middle)) < 0.9) low = middle;
-    else high = middle;
-  }
-  return Math.exp((low + high) / 2);
-}
-
-function coverage(residuals: readonly Residual[], factor: number): number {
-  let inside = 0;
-  for (const { error, disagreement2, variance } of residuals)
-    if (error <= normal90 * Math.sqrt(factor * factor * variance + disagreement2)) inside++;
-  return inside / residuals.length;
 }

@@ -51,6 +51,10 @@ export class ModelDynamics implements Dynamics {
   private readonly member: Int32Array;
   private readonly rngs: Rng[];
   private readonly memory: Float32Array;
+  /** Of the noise from step to step. */
+  private readonly correlation: number;
+  /** Noise of each lane's next step; empty without correlation. */
+  private readonly pending: Float32Array;
   /** Row of each lane in a call; rebuilt when a member changes. */
   private readonly slot: Int32Array;
   private slotsStale = true;
@@ -77,6 +81,8 @@ export class ModelDynamics implements Dynamics {
     this.member = new Int32Array(lanes);
     this.rngs = Array.from({ length: lanes }, () => new Rng(0));
     this.memory = new Float32Array(lanes * model.manifest.memorySize);
+    this.correlation = this.noiseIsNormal ? (model.manifest.noise.correlation ?? 0) : 0;
+    this.pending = new Float32Array(this.correlation > 0 ? lanes * this.noiseSize : 0);
     this.slot = new Int32Array(lanes);
     this.input = this.allocateInput(0);
     const figures = () => new Float64Array(lanes * this.predicted.length).fill(Number.NaN);
@@ -86,6 +92,7 @@ export class ModelDynamics implements Dynamics {
   start(lane: number, _row: Float64Array, _view: StateView, _params: unknown, seed: number): void {
     this.assignMember(lane, seed % this.model.manifest.members);
     this.rngs[lane]!.seed(seed, noiseStream);
+    if (this.correlation > 0) this.rngs[lane]!.normals(this.pending, lane * this.noiseSize, this.noiseSize);
     this.memory.fill(0, lane * this.model.manifest.memorySize, (lane + 1) * this.model.manifest.memorySize);
     const size = this.predicted.length;
     for (const figures of [this.uncertainty.scale, this.uncertainty.disagreement]) figures.fill(Number.NaN, lane * size, (lane + 1) * size);
@@ -99,27 +106,30 @@ export class ModelDynamics implements Dynamics {
   }
 
   save(lane: number): Uint8Array {
-    const size = this.model.manifest.memorySize;
-    return packSections({ member: this.member[lane]!, rng: this.rngs[lane]!.save() }, [
-      bytesOf(this.memory.subarray(lane * size, (lane + 1) * size)),
-    ]);
+    return packSections({ member: this.member[lane]!, rng: this.rngs[lane]!.save() }, this.kept(lane).map(bytesOf));
   }
 
   load(lane: number, state: Uint8Array): void {
     const { head, parts } = unpackSections<{ member: number; rng: number[] }>(state);
-    const size = this.model.manifest.memorySize;
+    const kept = this.kept(lane).map(bytesOf);
     const { member, rng } = head ?? {};
     const isMember = Number.isInteger(member) && member >= 0 && member < this.model.manifest.members;
     const valid = isMember && Array.isArray(rng) && rng.length === 6 && rng.every(Number.isFinite);
-    if (!valid || parts[0]?.byteLength !== size * 4)
+    if (!valid || kept.some((bytes, i) => parts[i]?.byteLength !== bytes.byteLength))
       throw new GroundtwinError('SNAPSHOT_INVALID', { problem: 'its model part does not fit this model' });
     this.assignMember(lane, member);
     this.rngs[lane]!.load(rng);
-    bytesOf(this.memory.subarray(lane * size, (lane + 1) * size)).set(parts[0]);
+    kept.forEach((bytes, i) => void bytes.set(parts[i]!));
   }
 
   close(): void | Promise<void> {
     if (this.ownsModel) return this.model.close();
+  }
+
+  /** What a lane carries from step to step beside its member and generator. */
+  private kept(lane: number): Float32Array[] {
+    const rowOf = (values: Float32Array) => values.subarray((values.length / this.lanes) * lane, (values.length / this.lanes) * (lane + 1));
+    return [rowOf(this.memory), rowOf(this.pending)];
   }
 
   private assignMember(lane: number, member: number): void {
@@ -159,13 +169,26 @@ export class ModelDynamics implements Dynamics {
 
   /** Every member sees a lane with the same noise. */
   private drawNoise(blocks: number, active: Uint8Array): void {
-    const { noiseSize, slot, rngs } = this;
+    const { noiseSize, slot, rngs, correlation } = this;
     const { noise } = this.input;
     for (let lane = 0; lane < this.lanes; lane++) {
       if (!active[lane]) continue;
       const at = slot[lane]! * noiseSize;
       rngs[lane]!.normals(noise, at, noiseSize);
+      if (correlation > 0) this.carryNoise(lane, at);
       for (let block = 1; block < blocks; block++) noise.copyWithin(at + block * this.tile * noiseSize, at, at + noiseSize);
+    }
+  }
+
+  /** Uses the pending noise in place of the fresh one, which moves it on: a first-order autoregression, standard normal at every step. */
+  private carryNoise(lane: number, at: number): void {
+    const { correlation, pending, noiseSize } = this;
+    const { noise } = this.input;
+    const innovation = Math.sqrt(1 - correlation * correlation);
+    for (let i = 0; i < noiseSize; i++) {
+      const used = pending[lane * noiseSize + i]!;
+      pending[lane * noiseSize + i] = correlation * used + innovation * noise[at + i]!;
+      noise[at + i] = used;
     }
   }
 

@@ -1,5 +1,6 @@
 /** From recorded transitions of a task to a model folder's content. */
 import { type Transitions, transitionsHash } from '../data/transitions.ts';
+import { GroundtwinError } from '../errors.ts';
 import { sha256Hex } from '../math/hash.ts';
 import type { AnyTask } from '../task/task.ts';
 import { contextEntries, type ModelManifest, manifestEntries, manifestFormat, predictedEntries, taskHash } from './contract.ts';
@@ -22,6 +23,8 @@ export interface TrainOptions extends FitHooks {
   readonly seed: number;
   readonly config?: EnsembleConfig;
   readonly warmStart?: FitResult['weights'];
+  /** Newest share of the transitions to calibrate on, in (0, 1]; default 1. Less where older ones are of a policy that is no longer asked. */
+  readonly calibrationShare?: number;
   /** Where the fit runs: in this process or in a child. */
   readonly fit: (job: FitJob, hooks: FitHooks) => Promise<FitResult>;
 }
@@ -48,6 +51,8 @@ export async function trainEnsemble(task: AnyTask, data: Transitions, options: T
       rows: data.count,
       features: layout.features,
       targets: layout.targets.length,
+      episode: data.episode,
+      calibrateFrom: Math.floor(data.count * (1 - calibrationShareOf(options))),
       config,
       updates: options.updates,
       seed: options.seed,
@@ -55,7 +60,7 @@ export async function trainEnsemble(task: AnyTask, data: Transitions, options: T
     },
     options,
   );
-  const predict = compileEnsemblePredict(layout, config, fitted.weights, scaling, fitted.calibration);
+  const predict = compileEnsemblePredict(layout, config, fitted.weights, scaling, fitted.calibration.factor);
   return { manifest: manifestOf(task, data, options, config, fitted, predict), predict, weights: fitted.weights, losses: fitted.losses };
 }
 
@@ -77,7 +82,11 @@ function manifestOf(
     state: manifestEntries(state),
     action: task.commands.map(({ name, unit }) => ({ name, unit })),
     context: manifestEntries(contextEntries(task)),
-    noise: { distribution: 'normal', size: state.reduce((sum, entry) => sum + entry.size, 0) },
+    noise: {
+      distribution: 'normal',
+      size: state.reduce((sum, entry) => sum + entry.size, 0),
+      correlation: fitted.calibration.correlation,
+    },
     memorySize: 0,
     outputs: ['sample', 'mean', 'scale'],
     files: { predict: { path: 'predict.onnx', sha256: sha256Hex(predict) } },
@@ -91,8 +100,20 @@ function manifestOf(
       stopped: fitted.stopped,
     },
     calibration: {
-      method: 'spread of the ensemble brought to hold 90 % of out-of-bag residuals, newest 60 % of rows',
-      factor: Array.from(fitted.calibration),
+      method: 'spread of the ensemble brought to hold 90 % of the errors of members on rows they were kept from',
+      share: calibrationShareOf(options),
+      factor: fitted.calibration.factor,
     },
   };
+}
+
+function calibrationShareOf({ calibrationShare = 1 }: TrainOptions): number {
+  if (!(calibrationShare > 0 && calibrationShare <= 1))
+    throw new GroundtwinError('OPTION_INVALID', {
+      who: 'trainEnsemble',
+      option: 'calibrationShare',
+      value: String(calibrationShare),
+      allowed: 'a share of the transitions in (0, 1]',
+    });
+  return calibrationShare;
 }

@@ -4,10 +4,12 @@ import { Rng } from '../../src/math/rng.ts';
 import { nodeRuntime, type OnnxRuntime, type OnnxSession } from '../../src/onnx/index.ts';
 import { box } from '../../src/spaces/space.ts';
 import { anyTask, defineTask } from '../../src/task/task.ts';
+import { calibrateEnsemble, type EnsembleOutputs, keptFrom } from '../../src/world-model/calibrate-ensemble.ts';
 import { ensembleDefaults } from '../../src/world-model/ensemble.ts';
 import { type FitJob, fitEnsemble } from '../../src/world-model/fit-ensemble.ts';
 import { openModel } from '../../src/world-model/model-folder.ts';
 import { trainEnsemble } from '../../src/world-model/train-ensemble.ts';
+import { rejected } from '../onnx/run-graph.ts';
 
 /** A number pushed about by noise of known size. */
 const noisy = anyTask(
@@ -104,10 +106,7 @@ describe('the calibration of an ensemble', () => {
 });
 
 /** A runtime that notes what training is fed. */
-function watched(
-  inner: OnnxRuntime,
-  heads?: (session: OnnxSession) => OnnxSession,
-): { runtime: OnnxRuntime; rates: number[]; drawn: Int32Array[] } {
+function watched(inner: OnnxRuntime): { runtime: OnnxRuntime; rates: number[]; drawn: Int32Array[] } {
   const rates: number[] = [];
   const drawn: Int32Array[] = [];
   const watch = (session: OnnxSession): OnnxSession => ({
@@ -127,7 +126,7 @@ function watched(
     runtime: {
       async load(bytes, options) {
         const session = await inner.load(bytes, options);
-        return options?.name === 'ensemble heads' ? (heads?.(session) ?? session) : watch(session);
+        return options?.name === 'ensemble heads' ? session : watch(session);
       },
     },
     rates,
@@ -145,6 +144,8 @@ function jobOf(parts: Partial<FitJob> = {}): FitJob {
     rows,
     features: 1,
     targets: 1,
+    episode: new Int32Array(rows),
+    calibrateFrom: 0,
     config: { ...ensembleDefaults, members, hidden: [4], batch: 16 },
     updates: 100,
     seed: 3,
@@ -164,43 +165,115 @@ describe('fitting an ensemble', () => {
     rates.slice(1).forEach((rate, i) => void expect(rate).to.be.below(rates[i]!));
   });
 
-  it('draws each member its own two thirds of the rows, the same ones from the same seed', async () => {
-    const rowsOf = async (seed: number) => {
-      const { runtime: noting, drawn } = watched(runtime);
-      await fitEnsemble(noting, jobOf({ seed, updates: 400 }));
-      return membersOf(drawn).map((rows) => [...rows].sort((a, b) => a - b));
-    };
-    const first = await rowsOf(3);
-    expect(await rowsOf(3)).to.deep.equal(first);
-    expect(await rowsOf(4)).to.not.deep.equal(first);
-    for (const rows of first) expect(rows.length / 200).to.be.within(0.55, 0.71);
-    expect(first[0]).to.not.deep.equal(first[1]);
+  it('shows a member every row but those kept from it', async () => {
+    const { runtime: noting, drawn } = watched(runtime);
+    await fitEnsemble(noting, jobOf({ updates: 1000 }));
+    const kept = keptFrom(200, members);
+    membersOf(drawn).forEach((rows, member) => {
+      for (let row = 0; row < 200; row++) expect(rows.has(row), `member ${member}, row ${row}`).to.equal(kept[row] !== member);
+    });
   });
 
-  it('calibrates on rows that a member has not seen, of the newer part alone', async () => {
-    const job = jobOf({ updates: 400 });
-    const rng = new Rng(8);
-    // What members say of unseen rows is off by normals twice as wide as they claim; of all other rows, absurdly.
-    const off = Float64Array.from({ length: job.rows }, (_, row) => (row < 0.4 * job.rows ? 1000 : 2 * rng.normal()));
-    const { runtime: noting, drawn } = watched(runtime, (session) => ({
-      inputNames: session.inputNames,
-      outputNames: session.outputNames,
-      inputs: session.inputs,
-      outputs: session.outputs,
-      async run() {
-        const seen = membersOf(drawn);
-        const mean = Float32Array.from({ length: members * job.rows }, (_, i) => {
-          const row = i % job.rows;
-          return job.target[row]! + (seen[Math.floor(i / job.rows)]!.has(row) ? 1000 : off[row]!);
-        });
-        const dims = [members, job.rows, 1];
-        return { mean: { type: 'float32', data: mean, dims }, deviation: { type: 'float32', data: mean.map(() => 1), dims } } as const;
-      },
-      release: () => session.release(),
-    }));
-    const { calibration } = await fitEnsemble(noting, job);
-    // Some 40 rows are unseen by two members or more: their 90 % quantile scatters.
-    expect(calibration[0]).to.be.within(1.3, 3);
+  it('draws other batches from another seed, the same ones from the same', async () => {
+    const drawnBy = async (seed: number) => {
+      const { runtime: noting, drawn } = watched(runtime);
+      await fitEnsemble(noting, jobOf({ seed, updates: 100 }));
+      return drawn;
+    };
+    const first = await drawnBy(3);
+    expect(await drawnBy(3)).to.deep.equal(first);
+    expect(await drawnBy(4)).to.not.deep.equal(first);
+  });
+
+  it('refuses a share of the data that is none', async () => {
+    const options = { name: 'noisy', updates: 1, seed: 1, fit: () => expect.fail('not reached') };
+    for (const calibrationShare of [0, -1, 1.5, Number.NaN])
+      expect(await rejected(() => trainEnsemble(noisy, transitions(50, 1, even), { ...options, calibrationShare }))).to.include({
+        code: 'OPTION_INVALID',
+      });
+  });
+});
+
+describe('the rows kept from members', () => {
+  it('are whole blocks, one in three, dealt in turn', () => {
+    const kept = keptFrom(1250, 7);
+    const count = (member: number) => kept.filter((value) => value === member).length;
+    expect(count(-1) / 1250).to.be.closeTo(2 / 3, 0.02);
+    for (let member = 0; member < 7; member++) expect(count(member)).to.be.within(50, 75);
+    expect([...kept.slice(0, 100)]).to.deep.equal([...new Array(25).fill(0), ...new Array(50).fill(-1), ...new Array(25).fill(1)]);
+  });
+
+  it('leave every member some where there are few, and are none for one alone', () => {
+    for (const rows of [10, 21, 100]) for (const member of [0, 1, 2]) expect([...keptFrom(rows, 3)], String(rows)).to.include(member);
+    expect(new Set(keptFrom(100, 1))).to.deep.equal(new Set([-1]));
+  });
+});
+
+/** Members that say the target plus `error(row, member)`, all with the same deviation. */
+function outputs(rows: number, error: (row: number, member: number) => number, parts: Partial<EnsembleOutputs> = {}): EnsembleOutputs {
+  const mean = Float32Array.from({ length: members * rows }, (_, i) => error(i % rows, Math.floor(i / rows)));
+  return {
+    members,
+    rows,
+    targets: 1,
+    mean,
+    deviation: new Float32Array(members * rows).fill(1),
+    target: new Float32Array(rows),
+    keptFrom: keptFrom(rows, members),
+    episode: new Int32Array(rows),
+    from: 0,
+    ...parts,
+  };
+}
+
+describe('calibrating what members say', () => {
+  const rows = 30000;
+  const rng = new Rng(5);
+  const normal = Float64Array.from({ length: rows }, () => rng.normal());
+
+  it('widens what is claimed to what is missed', () => {
+    // All members miss by the same, twice as far as they claim: nothing of it is disagreement.
+    const { factor, correlation } = calibrateEnsemble(outputs(rows, (row) => 2 * normal[row]!));
+    expect(factor).to.be.closeTo(2, 0.05);
+    expect(correlation).to.be.closeTo(0, 0.03);
+  });
+
+  it('leaves to disagreement what disagreement holds', () => {
+    const own = Float64Array.from({ length: members * rows }, () => rng.normal());
+    const shared = 0.5;
+    const both = (scale: number) => outputs(rows, (row, member) => shared * normal[row]! + scale * own[member * rows + row]!);
+    // c² = b² + δ²/M − δ² is .29² were the disagreement of three members known; it is estimated, and the 90 % must hold all the same.
+    expect(calibrateEnsemble(both(0)).factor).to.be.closeTo(0.5, 0.02);
+    expect(calibrateEnsemble(both(0.5)).factor).to.be.within(0.28, 0.45);
+    expect(calibrateEnsemble(outputs(rows, () => 0)).factor, 'never nothing').to.be.closeTo(0.2, 1e-6);
+  });
+
+  it('judges by the member that was kept from a row, and by rows that one was', () => {
+    const kept = keptFrom(rows, members);
+    const error = (row: number, member: number) => (kept[row] === member || kept[row] === -1 ? 1000 * normal[row]! : normal[row]!);
+    // The others, who saw the row, are a thousand times nearer; where all saw it nobody is asked.
+    expect(calibrateEnsemble(outputs(rows, error)).factor).to.be.above(0.2);
+    const seen = (row: number) => (kept[row] === -1 ? 1000 : 1) * normal[row]!;
+    expect(calibrateEnsemble(outputs(rows, seen)).factor).to.be.closeTo(1, 0.03);
+  });
+
+  it('looks at the rows from the given one on', () => {
+    const late = (row: number) => (row < rows / 2 ? 50 : 1) * normal[row]!;
+    expect(calibrateEnsemble(outputs(rows, late, { from: rows / 2 })).factor).to.be.closeTo(1, 0.04);
+  });
+
+  it('finds how errors persist, within episodes', () => {
+    const drift = new Float64Array(rows);
+    for (let row = 0; row < rows; row++) drift[row] = row === 0 ? 0 : 0.7 * drift[row - 1]! + Math.sqrt(1 - 0.49) * normal[row]!;
+    expect(calibrateEnsemble(outputs(rows, (row) => drift[row]!)).correlation).to.be.closeTo(0.7, 0.04);
+    const singles = Int32Array.from({ length: rows }, (_, row) => row);
+    expect(calibrateEnsemble(outputs(rows, (row) => drift[row]!, { episode: singles })).correlation).to.equal(0);
+    expect(calibrateEnsemble(outputs(rows, () => 1)).correlation, 'never all of it').to.equal(0.9);
+  });
+
+  it('takes deviations as they are when nothing was kept back', () => {
+    const none = calibrateEnsemble(outputs(rows, () => 1, { keptFrom: new Int32Array(rows).fill(-1) }));
+    expect(none).to.deep.equal({ factor: 1, correlation: 0 });
   });
 });
 

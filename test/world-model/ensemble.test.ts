@@ -194,7 +194,7 @@ describe('a trained ensemble', () => {
       memorySize: 0,
       predicts: 'state',
       outputs: ['sample', 'mean', 'scale'],
-      noise: { distribution: 'normal', size: 3 },
+      noise: { distribution: 'normal', size: 3, correlation: trained.manifest.noise.correlation },
     });
     expect(manifest.state.map(({ name }) => name)).to.deep.equal(['angle_rad', 'rate_radps', 'felt_N']);
     expect(manifest.training).to.include({ transitions: 600, updates: 600, seed: 3, stopped: false });

@@ -21,6 +21,8 @@ function jobOf(updates: number): FitJob {
     rows: 200,
     features: 2,
     targets: 1,
+    episode: new Int32Array(200),
+    calibrateFrom: 0,
     config: { ...ensembleDefaults, members: 2, hidden: [16], batch: 32 },
     updates,
     seed: 3,

@@ -36,7 +36,7 @@ async function untrained(task: AnyTask, members: number): Promise<WorldModel> {
     targetMean: ones(targets, 0.01),
     targetScale: ones(targets, 0.07),
   };
-  const bytes = compileEnsemblePredict(layout, config, values, scaling, ones(targets, 1));
+  const bytes = compileEnsemblePredict(layout, config, values, scaling, 1);
   const manifest = manifestFor(task, {
     members,
     noise: { distribution: 'normal', size: targets },
@@ -55,6 +55,37 @@ describe('a model stepped as an env', () => {
         }),
       );
     keepsTheContract((lanes) => registryOf(walker).makeVector(walker.id, { lanes, backend: 'model', model: noisy() }), 40);
+  });
+
+  describe('with noise that persists', () => {
+    const correlation = 0.8;
+    const drifting = () =>
+      new StubModel(
+        manifestFor(walker, { members: 2, noise: { distribution: 'normal', size: 1, correlation } }),
+        ({ noise }) => ({ sample: [noise[0]!] }), // the position is the noise itself
+      );
+    keepsTheContract((lanes) => registryOf(walker).makeVector(walker.id, { lanes, backend: 'model', model: drifting() }), 40);
+
+    it('draws standard normals that are alike from step to step', async () => {
+      const lanes = 400;
+      const { env } = dreamOf(endless, drifting(), lanes);
+      await env.reset({ mask: all(lanes), seeds: seeds(lanes) });
+      const steps: Float64Array[] = [];
+      for (let step = 0; step < 25; step++) {
+        await env.step(new Float32Array(lanes), all(lanes));
+        steps.push(Float64Array.from({ length: lanes }, (_, lane) => env.state[lane * env.spec.size]!));
+      }
+      const moment = (lag: number) => {
+        let sum = 0;
+        for (let step = lag; step < steps.length; step++)
+          for (let lane = 0; lane < lanes; lane++) sum += steps[step]![lane]! * steps[step - lag]![lane]!;
+        return sum / lanes / (steps.length - lag);
+      };
+      expect(moment(0)).to.be.closeTo(1, 0.08);
+      expect(steps[0]!.reduce((sum, value) => sum + value * value, 0) / lanes, 'from the first step on').to.be.closeTo(1, 0.2);
+      expect(moment(1)).to.be.closeTo(correlation, 0.08);
+      expect(moment(5)).to.be.closeTo(correlation ** 5, 0.1);
+    });
   });
 
   it('gives a lane the same bits whatever its neighbours: 1, 7, 64 and 300 lanes, sampled noise and all', async () => {
