@@ -41,7 +41,7 @@ export async function repeatBits(folder: string): Promise<Measured> {
   }
   const clock = clockFrom(() => performance.now());
   const server = await serve({ ...serverParts(registry, models), clock });
-  const client = await connect({ url: server.url, clock });
+  const client = await connect({ url: server.url, token: server.token!, clock });
   const local: Make = (id, backend) =>
     registry.makeVector(id, { backend, lanes, maxEpisodeSteps, ...(backend === 'truth' ? {} : { model: join(models, id) }) });
   const remote: Make = (id, backend) => client.make(id, { backend, lanes, maxEpisodeSteps, ...(backend === 'truth' ? {} : { model: id }) });

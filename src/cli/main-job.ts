@@ -2,7 +2,6 @@
  * The main job: collect on physics, learn the world, act from the learned world alone, check over WebSocket, measure the gap.
  * `groundtwin demo` runs it; `npm run verify -- main` measures it.
  */
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { type CemConfig, cemDefaults, cemInModel, randomPolicy } from '../../agents/index.ts';
 import { connect } from '../client/index.ts';
@@ -234,10 +233,9 @@ async function checkOverSocket(job: Job, model: WorldModel): Promise<Check> {
   const { task, config } = job;
   const lanes = config.evaluationStarts;
   const clock = clockFrom(() => performance.now());
-  const token = randomBytes(24).toString('base64url');
-  const server = await serve({ ...serverParts(registry), clock, token });
+  const server = await serve({ ...serverParts(registry), clock });
   try {
-    const client = await connect({ url: server.url, token, clock });
+    const client = await connect({ url: server.url, token: server.token!, clock });
     const play = async (policy: Policy, stage: string) => {
       const env = await client.make(task.id, { lanes });
       const evaluation = await evaluate(env, policy, {

@@ -18,15 +18,15 @@ import {
   TCP_KEEP_ALIVE_MS,
 } from './limits.ts';
 import { type Logger, silentLogger } from './logger.ts';
-import { digestOf, type NewSecret, randomSecret } from './secrets.ts';
+import { digestOf, type NewSecret, newToken, randomSecret } from './secrets.ts';
 
 export interface ServeOptions {
   /** Default 127.0.0.1. Any other interface needs a token, and TLS or `insecure`. */
   readonly host?: string;
   /** Default 0: any free port. */
   readonly port?: number;
-  /** What clients must show. Without one, every program on this machine may connect. */
-  readonly token?: string;
+  /** What clients must show; made up when not given or empty. `false`: nothing, so that every program on this machine may connect. */
+  readonly token?: string | false;
   /** Origins of browser pages that may connect, as `https://host:port`; default none. */
   readonly allowedOrigins?: readonly string[];
   readonly tls?: { readonly key: string | Buffer; readonly cert: string | Buffer };
@@ -45,6 +45,8 @@ export interface RunningServer {
   readonly port: number;
   /** ws:// or wss:// with host and port. */
   readonly url: string;
+  /** What clients must show, null when nothing. */
+  readonly token: string | null;
   stats(): ServerStats;
   /** Lets requests under way finish, closes sockets and envs, frees the port. */
   close(): Promise<void>;
@@ -56,12 +58,13 @@ export interface RunningServer {
  */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
   const host = options.host ?? '127.0.0.1';
-  checkBinding(host, { token: !!options.token, encrypted: options.tls !== undefined, insecure: options.insecure === true });
+  const token = options.token === false ? null : options.token || newToken();
+  checkBinding(host, { token: token !== null, encrypted: options.tls !== undefined, insecure: options.insecure === true });
   const limits: ServerLimits = { ...SERVER_LIMITS, ...options.limits };
   const hub = hubOf(options, limits);
   const server = httpServerOf(options, hub);
   server.maxConnections = limits.maxConnections + SPARE_SOCKETS;
-  acceptUpgrades(server, hub, options, limits);
+  acceptUpgrades(server, hub, token, options, limits);
   try {
     await listening(server, host, options.port ?? 0);
   } catch (error) {
@@ -76,7 +79,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     closing ??= shutDown(server, hub);
     return closing;
   };
-  return { port, url, stats: () => hub.stats(), close };
+  return { port, url, token, stats: () => hub.stats(), close };
 }
 
 function hubOf(options: ServeOptions, limits: ServerLimits): Hub {
@@ -123,9 +126,9 @@ function endJson(response: ServerResponse, status: number, body: object, headers
   response.end(JSON.stringify(body));
 }
 
-function acceptUpgrades(server: Server, hub: Hub, options: ServeOptions, limits: ServerLimits): void {
+function acceptUpgrades(server: Server, hub: Hub, token: string | null, options: ServeOptions, limits: ServerLimits): void {
   const rules: AdmissionRules = {
-    tokenDigest: options.token ? digestOf(options.token) : undefined,
+    tokenDigest: token === null ? undefined : digestOf(token),
     allowedOrigins: new Set(options.allowedOrigins ?? []),
   };
   const sockets = new WebSocketServer({

@@ -59,10 +59,25 @@ describe('admission', () => {
 
   it('refuses pages on a server without a token too', async () => {
     const registry = stubRegistry();
-    const server = await serve({ clock, make: registry.make, list: registry.list });
+    const server = await serve({ clock, make: registry.make, list: registry.list, token: false });
+    expect(server.token).to.equal(null);
     expect((await refusalOf(open(server.url, { origin: 'http://evil.example' }))).status).to.equal(403);
     await open(server.url, {});
     await server.close();
+  });
+
+  it('asks for a token of its own making when it is given none, or an empty one', async () => {
+    const { make, list } = stubRegistry();
+    const tokens = new Set<string>();
+    for (const token of [undefined, '']) {
+      const server = await serve({ clock, make, list, ...(token === undefined ? {} : { token }) });
+      expect((await refusalOf(open(server.url, {}))).status).to.equal(401);
+      await open(server.url, { authorization: `Bearer ${server.token}` });
+      tokens.add(server.token!);
+      await server.close();
+    }
+    expect(tokens.size).to.equal(2);
+    for (const token of tokens) expect(token).to.have.length.of.at.least(32);
   });
 
   it('takes the token from a browser as a subprotocol, and does not echo it', async () => {
@@ -99,8 +114,8 @@ describe('admission', () => {
 
   it('will not listen where others reach it without token and encryption', async () => {
     const { make, list } = stubRegistry();
-    expect(await codeOf(serve({ clock, make, list, host: '0.0.0.0' }))).to.equal('SERVE_REFUSED');
-    expect(await codeOf(serve({ clock, make, list, host: '0.0.0.0', insecure: true }))).to.equal('SERVE_REFUSED');
+    expect(await codeOf(serve({ clock, make, list, host: '0.0.0.0', token: false }))).to.equal('SERVE_REFUSED');
+    expect(await codeOf(serve({ clock, make, list, host: '0.0.0.0', token: false, insecure: true }))).to.equal('SERVE_REFUSED');
     expect(await codeOf(serve({ clock, make, list, host: '::', token: TOKEN }))).to.equal('SERVE_REFUSED');
   });
 

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { connect } from '../../client/index.ts';
 import type { VectorEnv } from '../../core/vector-env.ts';
+import { writeFileAtomically } from '../../data/atomic-file.ts';
 import { GroundtwinError } from '../../errors.ts';
 import { bootstrapInterval, mean } from '../../gap/index.ts';
 import { registry } from '../../index.ts';
@@ -24,6 +25,7 @@ interface EvalOptions {
   readonly url?: string;
   readonly token?: string;
   readonly episodes: number;
+  readonly out?: string;
 }
 
 export function addEval(program: Command, finish: Finish): void {
@@ -37,6 +39,7 @@ export function addEval(program: Command, finish: Finish): void {
     .addOption(new Option('--token <token>', 'what the server asks for').env('GROUNDTWIN_TOKEN'))
     .option('--episodes <n>', 'starts, played side by side', count, 20)
     .option('--first-start <seed>', 'seed of the first start; the others follow', seedNumber, EVALUATION_SEED)
+    .option('--out <file>', 'write the returns there too, as JSON')
     .action(async (options: EvalOptions) => finish(await evaluatePolicy(options)));
 }
 
@@ -62,6 +65,7 @@ async function evaluatePolicy(options: EvalOptions): Promise<number> {
     returns: Array.from(returns),
     lengths: Array.from(lengths),
   };
+  if (options.out !== undefined) writeFileAtomically(options.out, `${JSON.stringify(result, null, 1)}\n`);
   screen.result(
     result,
     `${task.id}, ${policy.name}, in ${result.in}: mean return ${interval.measured.toFixed(1)} [${interval.low.toFixed(1)}, ${interval.high.toFixed(1)}] over ${options.episodes} starts`,

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { registry } from '../../index.ts';
@@ -33,23 +32,22 @@ export function addServe(program: Command, finish: Finish): void {
 
 async function serveUntilInterrupted(options: ServeOptions): Promise<number> {
   const screen = terminal(options.json ?? false);
-  // An empty token, as from an unset variable in a script, must not open the server to everyone.
-  const given = options.token !== undefined && options.token !== '';
-  const token = given ? (options.token as string) : randomBytes(24).toString('base64url');
   const server = await serve({
     ...serverParts(registry, options.models === undefined ? undefined : resolve(options.models)),
     host: options.host,
     port: options.port,
-    token,
+    ...(options.token === undefined ? {} : { token: options.token }),
     allowedOrigins: options.allowOrigin,
     insecure: options.insecure ?? false,
     clock: clockFrom(() => performance.now()),
     logger: jsonLogger(),
     serverVersion: packageJson().version,
   });
+  // A token that was given, by a variable perhaps, is not repeated on a screen.
+  const given = server.token === options.token;
   screen.result(
-    { url: server.url, port: server.port, ...(given ? {} : { token }) },
-    [`Serving at ${server.url}`, ...(given ? [] : [`Token: ${token}`]), 'Ctrl-C ends it.'].join('\n'),
+    { url: server.url, port: server.port, ...(given ? {} : { token: server.token }) },
+    [`Serving at ${server.url}`, ...(given ? [] : [`Token: ${server.token}`]), 'Ctrl-C ends it.'].join('\n'),
   );
   await new Promise<void>((done) => {
     process.once('SIGINT', done);
