@@ -1,4 +1,4 @@
-/** The gap suite's negative controls, through the command line: what is broken on purpose must fail, what is not must pass. */
+/** The gap suite's negative controls, through the command line: what is broken on purpose must fail, what is not must not. */
 import { join } from 'node:path';
 import { root } from '../machine.ts';
 import { mainJob, runFolder } from './main-jobs.ts';
@@ -18,7 +18,7 @@ interface GapRun {
   readonly said?: string;
 }
 
-/** How many of the broken models are caught; none counts if the good one is not let through. */
+/** How many of the broken models are caught; none counts if the good one fails too. It need not pass: 256 starts may leave a row inconclusive. */
 export async function brokenCaught(context: Context): Promise<Measured> {
   const { modelFolder } = await mainJob(context, 1);
   const data = join(runFolder(context, 1), 'held-out.bin');
@@ -28,7 +28,7 @@ export async function brokenCaught(context: Context): Promise<Measured> {
     runs.push(await gap(modelFolder, data, subject));
   }
   const [good, ...bad] = runs;
-  if (good!.exitCode !== 0) throw new Error(`the good model does not pass: ${JSON.stringify(good)}`);
+  if (good!.verdict === null || good!.verdict === 'FAIL') throw new Error(`the good model fails: ${JSON.stringify(good)}`);
   return { measured: bad.filter(({ exitCode, verdict }) => exitCode === failed && verdict === 'FAIL').length, raw: runs };
 }
 

@@ -1,8 +1,9 @@
 import { mainRows } from './main-rows.ts';
+import { truthRows } from './truth-rows.ts';
 import { verify } from './verify.ts';
 
 process.exitCode = await verify(
   process.argv.slice(2),
-  { main: mainRows },
+  { main: mainRows, truth: truthRows },
   { out: (text) => process.stdout.write(`${text}\n`), err: (text) => process.stderr.write(`${text}\n`) },
 );

@@ -1,10 +1,12 @@
 /** One held-out episode played by truth and dream side by side, as poses for the report's player. */
 
-import type { PhysicsEngine, PhysicsWorld } from '../core/physics-world.ts';
-import { layOut, viewsOver } from '../core/state-spec.ts';
+import type { PhysicsEngine } from '../core/physics-world.ts';
+import type { BodySpec } from '../core/scene-spec.ts';
+import { layOut } from '../core/state-spec.ts';
 import type { Transitions } from '../data/transitions.ts';
 import type { Replay } from '../report/index.ts';
 import { allocate, unflattenInto } from '../spaces/space.ts';
+import { BodyPoses } from '../task/body-poses.ts';
 import type { AnyTask } from '../task/task.ts';
 import type { TaskEnv } from '../task/task-env.ts';
 
@@ -29,14 +31,14 @@ export async function replayOf(options: ReplayOptions): Promise<Replay> {
   const size = truth.spec.size;
   const steps = Math.min(heldOut.episode.lastIndexOf(heldOut.episode[0]!) + 1, options.mostSteps);
   const ghost = options.engine.createWorld(task.scene(task.params), task.engines.rapier);
-  const painter = new Painter(task, ghost);
+  const poses = new BodyPoses(task, ghost);
   const frames = { truth: [] as number[], dream: [] as number[] };
   const errors: number[] = [];
   const rewards = { truth: [0], dream: [0] };
   const resyncs: number[] = [];
   const look = () => {
-    frames.truth.push(...painter.poses(truth.state));
-    frames.dream.push(...painter.poses(dream.state));
+    frames.truth.push(...poses.of(truth.state));
+    frames.dream.push(...poses.of(dream.state));
     errors.push(distance(truth.state, dream.state, options));
   };
   const actions = allocate(task.actionSpace, 1);
@@ -62,7 +64,7 @@ export async function replayOf(options: ReplayOptions): Promise<Replay> {
   ghost.free();
   return {
     dt_s: task.controlDt_s,
-    bodies: painter.bodies,
+    bodies: poses.bodies.map(drawn),
     frames,
     view: { plane: 'xz', bounds: boundsOf(frames) },
     resyncs,
@@ -83,36 +85,11 @@ function distance(truth: Float64Array, dream: Float64Array, { predicted, scale, 
   return Math.sqrt(sum / predicted.length);
 }
 
-/** Turns states into poses of all bodies by placing them in a world of its own. */
-class Painter {
-  readonly bodies: Replay['bodies'];
-  private readonly task: AnyTask;
-  private readonly world: PhysicsWorld;
-  private readonly row: Float64Array;
-  private readonly view;
-  private readonly out: Float64Array;
-
-  constructor(task: AnyTask, world: PhysicsWorld) {
-    this.task = task;
-    this.world = world;
-    this.bodies = world.scene.bodies.map(({ name, shapes }) => ({
-      name,
-      shapes: shapes.map(({ form, pose, colour }) => ({ form, ...(pose ? { pose } : {}), ...(colour ? { colour } : {}) })),
-    }));
-    this.row = new Float64Array(layOut(task.state).size);
-    this.view = viewsOver(task.state, this.row, 1)[0]!;
-    this.out = new Float64Array(7 * this.bodies.length);
-  }
-
-  /** @returns `[bodies, 7]`: m, x y z w; reused. */
-  poses(state: Float64Array): Float64Array {
-    this.row.set(state.subarray(0, this.row.length));
-    this.task.place(this.world, this.view);
-    this.bodies.forEach((_, body) => {
-      this.world.bodyPose(body, this.out, 7 * body);
-    });
-    return this.out;
-  }
+function drawn({ name, shapes }: BodySpec): Replay['bodies'][number] {
+  return {
+    name,
+    shapes: shapes.map(({ form, pose, colour }) => ({ form, ...(pose ? { pose } : {}), ...(colour ? { colour } : {}) })),
+  };
 }
 
 /** Everything that moves, with room around it. */

@@ -1,0 +1,19 @@
+/** The figures of the physics truth and what shows it. */
+import { renderBench } from '../speed/render.ts';
+import type { Row } from './row.ts';
+
+export const truthRows: readonly Row[] = [
+  {
+    id: 'truth.render_fps',
+    what: 'software renderer, 64 × 64 colours + depth + segments, floor and 20 bodies, one core; 0 unless a second run gives the same bytes',
+    operator: '>=',
+    goal: 2500,
+    unit: 'frames/s',
+    budget_s: 30,
+    measure: async () => {
+      const figures = renderBench();
+      const same = figures.hashes[0] === figures.hashes[1];
+      return { measured: same ? figures.framesPerSecond : 0, raw: figures };
+    },
+  },
+];
