@@ -8,7 +8,6 @@ const side = 64;
 const bodyCount = 20;
 const frames = 50;
 const warmRounds = 10;
-const rounds = 60;
 
 export interface RenderFigures {
   /** Frames a second of CPU time, one core. */
@@ -25,7 +24,8 @@ const forms: readonly ShapeForm[] = [
   { kind: 'cylinder', radius_m: 0.15, halfLength_m: 0.2 },
 ];
 
-export function renderBench(): RenderFigures {
+/** @param rounds - of 50 frames that are timed. */
+export function renderBench(rounds = 60): RenderFigures {
   const bodies: Pick<BodySpec, 'name' | 'shapes'>[] = [{ name: 'floor', shapes: [{ form: { kind: 'plane' } }] }];
   for (let i = 0; i < bodyCount; i++) bodies.push({ name: `body ${i}`, shapes: [{ form: forms[i % forms.length]! }] });
   const poses = randomPoses(new Rng(1));
@@ -37,8 +37,8 @@ export function renderBench(): RenderFigures {
       shadows,
     });
   return {
-    framesPerSecond: speedOf(renderer(false), poses),
-    withShadows: speedOf(renderer(true), poses),
+    framesPerSecond: speedOf(renderer(false), poses, rounds),
+    withShadows: speedOf(renderer(true), poses, rounds),
     hashes: [hashOf(renderer(false), poses), hashOf(renderer(false), poses)],
   };
 }
@@ -55,7 +55,7 @@ function randomPoses(rng: Rng): Float64Array[] {
   });
 }
 
-function speedOf(renderer: Renderer, poses: readonly Float64Array[]): number {
+function speedOf(renderer: Renderer, poses: readonly Float64Array[], rounds: number): number {
   const play = (count: number) => {
     for (let round = 0; round < count; round++) for (const pose of poses) renderer.render(pose);
   };

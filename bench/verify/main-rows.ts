@@ -94,7 +94,7 @@ export const mainRows: readonly Row[] = [
   },
   {
     id: 'main.broken_caught',
-    what: 'models broken on purpose that groundtwin gap fails with exit code 3, the good one passing (seed 1)',
+    what: 'models broken on purpose that groundtwin gap fails with exit code 3, the good one not failing (seed 1)',
     operator: '=',
     goal: 3,
     unit: 'of 3',

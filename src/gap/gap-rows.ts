@@ -22,7 +22,7 @@ export interface GapRow {
   readonly horizon?: number;
   /** Starts the interval is over. */
   readonly n: number;
-  /** Why there is no verdict, or why a good-looking value fails. */
+  /** Why there is no verdict, or why there is no value. */
   readonly reason?: string;
 }
 
@@ -52,11 +52,10 @@ function judge(test: GapTest, finding: Finding): GapRow {
   if (finding.doubt !== undefined) return { ...row, ...figures, verdict: 'INCONCLUSIVE', reason: finding.doubt };
   if (meets(test.bound, finding.interval)) return { ...row, ...figures, verdict: 'PASS' };
   const { measured } = finding.interval;
-  const failed: GapRow = { ...row, ...figures, verdict: 'FAIL' };
-  if (Number.isNaN(measured)) return { ...failed, reason: 'The model’s values are not numbers.' };
+  if (Number.isNaN(measured)) return { ...row, ...figures, verdict: 'FAIL', reason: 'The model’s values are not numbers.' };
   return meets(test.bound, { measured, low: measured, high: measured })
-    ? { ...failed, verdict: 'INCONCLUSIVE', reason: 'The value passes, its interval does not: measure more starts.' }
-    : failed;
+    ? { ...row, ...figures, verdict: 'INCONCLUSIVE', reason: 'The value passes, its interval does not: measure more starts.' }
+    : { ...row, ...figures, verdict: 'FAIL' };
 }
 
 function find(test: GapTest, measurements: GapMeasurements): Finding {

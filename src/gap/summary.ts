@@ -31,19 +31,23 @@ function verdictSentence({ verdict, rows, ...facts }: SummaryFacts): string {
     case 'PASS':
       return `This learned world can be trusted for ${trustText(facts)}.`;
     case 'FAIL':
-      return `Do not rely on this learned world yet: ${failures(rows)}.`;
+      return `Do not rely on this learned world yet: ${those(rows, 'FAIL', 'fails', 'fail')}.`;
     case 'INCONCLUSIVE':
-    case 'NOT_APPLICABLE':
-      return 'This measurement cannot tell how far the learned world can be trusted.';
+    case 'NOT_APPLICABLE': {
+      const which = rows.some((row) => row.verdict === 'INCONCLUSIVE')
+        ? `: ${those(rows, 'INCONCLUSIVE', 'is inconclusive', 'are inconclusive')}, none fails`
+        : '';
+      return `This measurement cannot settle how far the learned world can be trusted${which}.`;
+    }
     default:
       return unreachable(verdict);
   }
 }
 
-function failures(rows: readonly GapRow[]): string {
-  const failed = rows.filter(({ verdict }) => verdict === 'FAIL');
-  const named = [...new Set(failed.map(({ title }) => title.charAt(0).toLowerCase() + title.slice(1)))];
-  return `${failed.length} of ${rows.length} tests ${failed.length === 1 ? 'fails' : 'fail'} (${named.join(', ')})`;
+function those(rows: readonly GapRow[], wanted: Verdict, one: string, several: string): string {
+  const found = rows.filter(({ verdict }) => verdict === wanted);
+  const named = [...new Set(found.map(({ title }) => title.charAt(0).toLowerCase() + title.slice(1)))];
+  return `${found.length} of ${rows.length} tests ${found.length === 1 ? one : several} (${named.join(', ')})`;
 }
 
 function learnedSentence({ metadata, errors }: SummaryFacts): string {

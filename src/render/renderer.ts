@@ -28,6 +28,8 @@ export interface Picture {
 }
 
 const largestSide = 4096;
+/** Pictures number them in int16. */
+const mostShapes = 32767;
 const defaultColour = '#b8b8b8';
 /** Towards the light, unit: from the front, the left and above. */
 const light = [-0.36, -0.48, 0.8] as const;
@@ -80,9 +82,18 @@ export class Renderer {
         });
     this.frame = frameOf(options.camera);
     this.far_m = options.far_m ?? 100;
+    if (!(this.far_m > 0))
+      throw new GroundtwinError('OPTION_INVALID', { who: 'Renderer', option: 'far_m', value: String(this.far_m), allowed: 'above 0' });
     this.shadows = options.shadows ?? false;
     this.half = [(this.frame.halfHeight * width) / height, this.frame.halfHeight];
     this.shapes = castShapes(bodies);
+    if (Math.max(bodies.length, this.shapes.length) > mostShapes)
+      throw new GroundtwinError('OPTION_INVALID', {
+        who: 'Renderer',
+        option: 'bodies',
+        value: `${bodies.length} with ${this.shapes.length} shapes`,
+        allowed: `at most ${mostShapes} of each`,
+      });
     this.turns = new Float64Array(9 * this.shapes.length);
     this.centres = new Float64Array(3 * this.shapes.length);
     this.views = new Float64Array(viewSize * this.shapes.length);
@@ -230,8 +241,8 @@ export class Renderer {
     const wz = origin[2] + t * (forward[2] + u * right[2] + v * down[2]) + lift_m * light[2];
     for (let index = 0; index < shapes.length; index++) {
       const shape = shapes[index]!;
-      // A convex shape never shades the side it turns to the light; a floor shades nothing above it.
-      if (index === own || shape.kind === kinds.plane) continue;
+      // A convex shape never shades the side it turns to the light.
+      if (index === own) continue;
       const px = wx - centres[3 * index]!;
       const py = wy - centres[3 * index + 1]!;
       const pz = wz - centres[3 * index + 2]!;

@@ -1,11 +1,14 @@
 /** Shapes as a caster needs them: a number for the kind, sizes, and where a ray meets them in their own frame. */
 import type { ShapeForm } from '../core/scene-spec.ts';
+import { unreachable } from '../errors.ts';
 
 export const kinds = { plane: 0, sphere: 1, box: 2, capsule: 3, cylinder: 4 } as const;
 
+type Kind = (typeof kinds)[keyof typeof kinds];
+
 /** One shape ready to be cast at. */
 export interface CastShape {
-  readonly kind: number;
+  readonly kind: Kind;
   /** Plane: none. Sphere: radius. Box: half extents. Capsule, cylinder: radius, half length. */
   readonly a: number;
   readonly b: number;
@@ -22,7 +25,7 @@ export interface CastShape {
   readonly blue: number;
 }
 
-export function sizesOf(form: ShapeForm): { kind: number; a: number; b: number; c: number } {
+export function sizesOf(form: ShapeForm): { kind: Kind; a: number; b: number; c: number } {
   const kind = kinds[form.kind];
   switch (form.kind) {
     case 'plane':
@@ -31,8 +34,11 @@ export function sizesOf(form: ShapeForm): { kind: number; a: number; b: number; 
       return { kind, a: form.radius_m, b: 0, c: 0 };
     case 'box':
       return { kind, a: form.halfExtents_m[0], b: form.halfExtents_m[1], c: form.halfExtents_m[2] };
-    default:
+    case 'capsule':
+    case 'cylinder':
       return { kind, a: form.radius_m, b: form.halfLength_m, c: 0 };
+    default:
+      return unreachable(form);
   }
 }
 
@@ -50,8 +56,10 @@ export function meet(shape: CastShape, ox: number, oy: number, oz: number, dx: n
       return meetBox(shape, ox, oy, oz, dx, dy, dz);
     case kinds.capsule:
       return meetTube(shape.a, shape.b, true, ox, oy, oz, dx, dy, dz);
-    default:
+    case kinds.cylinder:
       return meetTube(shape.a, shape.b, false, ox, oy, oz, dx, dy, dz);
+    default:
+      return unreachable(shape.kind);
   }
 }
 
@@ -101,11 +109,20 @@ function meetTube(
     const t = (-b - Math.sqrt(discriminant)) / a;
     if (t > 0 && Math.abs(oz + t * dz) <= half) return t;
   }
-  if (round) return Math.min(meetSphere(radius, ox, oy, oz - half, dx, dy, dz), meetSphere(radius, ox, oy, oz + half, dx, dy, dz));
+  if (round) return Math.min(meetCap(radius, half, ox, oy, oz, dx, dy, dz), meetCap(radius, half, ox, oy, -oz, dx, dy, -dz));
   const t = ((dz > 0 ? -half : half) - oz) / dz;
   const x = ox + t * dx;
   const y = oy + t * dy;
   return t > 0 && x * x + y * y <= radius * radius ? t : Number.POSITIVE_INFINITY;
+}
+
+/** Wall and cap overlap by this, so that rounding leaves no hole between them. */
+const seam_m = 1e-9;
+
+/** The outer half of the ball at the upper end: its inner half is inside the tube. */
+function meetCap(radius: number, half: number, ox: number, oy: number, oz: number, dx: number, dy: number, dz: number): number {
+  const t = meetSphere(radius, ox, oy, oz - half, dx, dy, dz);
+  return oz + t * dz >= half - seam_m ? t : Number.POSITIVE_INFINITY;
 }
 
 /** Cosine between the outward normal at a point of the surface and a unit direction, both in the shape's frame. */
@@ -141,7 +158,9 @@ export function radiusOf({ kind, a, b, c }: CastShape): number {
       return Math.sqrt(a * a + b * b + c * c);
     case kinds.capsule:
       return a + b;
-    default:
+    case kinds.cylinder:
       return Math.sqrt(a * a + b * b);
+    default:
+      return unreachable(kind);
   }
 }

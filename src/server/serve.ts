@@ -21,7 +21,7 @@ import { type Logger, silentLogger } from './logger.ts';
 import { digestOf, type NewSecret, newToken, randomSecret } from './secrets.ts';
 
 export interface ServeOptions {
-  /** Default 127.0.0.1. Any other interface needs a token, and TLS or `insecure`. */
+  /** Default 127.0.0.1. Any other interface needs TLS or `insecure`, and refuses `token: false`. */
   readonly host?: string;
   /** Default 0: any free port. */
   readonly port?: number;

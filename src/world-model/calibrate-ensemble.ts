@@ -19,6 +19,8 @@ export interface EnsembleOutputs {
 export interface Calibration {
   /** What to multiply predicted deviations with. One for all elements: fitted one by one to so few rows, factors scatter more than they differ. */
   readonly factor: number;
+  /** Rows it was fitted on: 0 when no member was kept from any of them, and then the deviations stand as they are. */
+  readonly rows: number;
   /** Correlation of the noise from one step of a dream to the next, 0 to `highestCorrelation`. */
   readonly correlation: number;
 }
@@ -63,6 +65,7 @@ export function calibrateEnsemble(outputs: EnsembleOutputs): Calibration {
   const residuals = residualsOf(outputs);
   return {
     factor: residuals.length > 0 ? bestFactor(residuals) : 1,
+    rows: residuals.length / outputs.targets,
     correlation: Math.min(highestCorrelation, Math.max(0, lagCorrelation(outputs, residuals))),
   };
 }

@@ -115,7 +115,8 @@ export class ModelDynamics implements Dynamics {
     const { member, rng } = head ?? {};
     const isMember = Number.isInteger(member) && member >= 0 && member < this.model.manifest.members;
     const valid = isMember && Array.isArray(rng) && rng.length === 6 && rng.every(Number.isFinite);
-    if (!valid || kept.some((bytes, i) => parts[i]?.byteLength !== bytes.byteLength))
+    const fits = kept.every((bytes, i) => parts[i]?.byteLength === bytes.byteLength);
+    if (!valid || !fits || !new Float32Array((parts[1] as Uint8Array).slice().buffer).every(Number.isFinite))
       throw new GroundtwinError('SNAPSHOT_INVALID', { problem: 'its model part does not fit this model' });
     this.assignMember(lane, member);
     this.rngs[lane]!.load(rng);

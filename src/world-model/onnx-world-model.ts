@@ -18,7 +18,7 @@ export class OnnxWorldModel implements WorldModel {
   constructor(manifest: ModelManifest, session: OnnxSession) {
     this.manifest = manifest;
     this.session = session;
-    this.fingerprint = sha256Hex(JSON.stringify([manifest.files.predict.sha256, manifest.members, manifest.task.hash]));
+    this.fingerprint = sha256Hex(JSON.stringify([manifest.files.predict.sha256, manifest.members, manifest.task.hash, manifest.noise]));
     this.widths = {
       rows: 0,
       state: widthOf(manifest.state),

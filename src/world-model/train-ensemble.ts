@@ -102,6 +102,7 @@ function manifestOf(
     calibration: {
       method: 'spread of the ensemble brought to hold 90 % of the errors of members on rows they were kept from',
       share: calibrationShareOf(options),
+      rows: fitted.calibration.rows,
       factor: fitted.calibration.factor,
     },
   };

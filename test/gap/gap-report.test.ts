@@ -115,6 +115,9 @@ describe('gap report', () => {
     expect(row.verdict).to.equal('INCONCLUSIVE');
     expect(row.reason).to.contain('more starts');
     expect(report.summary.join(' ')).to.contain('asks for 256');
+    const inconclusive = report.rows.filter(({ verdict }) => verdict === 'INCONCLUSIVE');
+    if (report.verdict === 'INCONCLUSIVE')
+      expect(report.summary[0]).to.contain(`${inconclusive.length} of 8 tests`).and.to.contain('none fails');
   });
 
   it('is the same for the same seed, plain, and equal to itself after JSON', () => {

@@ -180,6 +180,19 @@ describe('the renderer', () => {
   it('leaves out what is behind, around or beyond', () => {
     const ball = body({ kind: 'sphere', radius_m: 0.5 });
     for (const y of [-6, -4, 200]) expect(new Set(look([ball], [0, y, 0, 0, 0, 0, 1]).segments), String(y)).to.deep.equal(new Set([-1]));
+    // Round the eye: a solid is seen from outside only.
+    const solids: ShapeForm[] = [
+      { kind: 'box', halfExtents_m: [1, 1, 1] },
+      { kind: 'capsule', radius_m: 0.5, halfLength_m: 1 },
+      { kind: 'cylinder', radius_m: 0.5, halfLength_m: 1 },
+    ];
+    const half = Math.SQRT1_2;
+    for (const form of solids)
+      for (const turn of [
+        [0, 0, 0, 1],
+        [half, 0, 0, half],
+      ])
+        expect(new Set(look([body(form)], [0, -4, 0, ...turn]).segments), form.kind).to.deep.equal(new Set([-1]));
     // Partly behind the camera, and still seen.
     const beam = body({ kind: 'box', halfExtents_m: [0.1, 6, 0.1] });
     expect(look([beam], [0.5, 0, -0.5, 0, 0, 0, 1]).segments.includes(0)).to.equal(true);
@@ -193,6 +206,8 @@ describe('the renderer', () => {
       ['fieldOfView_rad', { camera: { ...front, fieldOfView_rad: 4 } }],
       ['fieldOfView_rad', { camera: { ...front, fieldOfView_rad: Number.NaN } }],
       ['target_m', { camera: { ...front, target_m: front.position_m } }],
+      ['far_m', { far_m: 0 }],
+      ['far_m', { far_m: Number.NaN }],
       ['up', { camera: { ...front, up: [0, 1, 0] } }],
     ];
     for (const [option, options] of refused) {

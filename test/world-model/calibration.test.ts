@@ -273,7 +273,7 @@ describe('calibrating what members say', () => {
 
   it('takes deviations as they are when nothing was kept back', () => {
     const none = calibrateEnsemble(outputs(rows, () => 1, { keptFrom: new Int32Array(rows).fill(-1) }));
-    expect(none).to.deep.equal({ factor: 1, correlation: 0 });
+    expect(none).to.deep.equal({ factor: 1, rows: 0, correlation: 0 });
   });
 });
 

@@ -89,6 +89,10 @@ describe('a model folder', () => {
     );
     expect(fingerprints[1]).to.equal(fingerprints[0]);
     expect(fingerprints[2]).to.not.equal(fingerprints[0]);
+    const persistent = { ...manifestOf(good), noise: { ...manifestOf(good).noise, correlation: 0.5 } };
+    const model = await openModel(runtime, 'x', persistent, good, walker);
+    await model.close();
+    expect(model.fingerprint, 'noise that persists makes other dreams').to.not.equal(fingerprints[0]);
   });
 
   it('is missing where there is none, half of one, or a folder in its place', async () => {

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { connect } from '../../client/index.ts';
 import type { VectorEnv } from '../../core/vector-env.ts';
@@ -10,7 +11,7 @@ import { clockFrom } from '../../server/index.ts';
 import { evaluate } from '../../vector/evaluate.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { EVALUATION_SEED } from '../main-job.ts';
-import { count, envOption, type Finish, seedNumber, withCommon } from '../options.ts';
+import { count, envOption, type Finish, requirePlaceFor, seedNumber, withCommon } from '../options.ts';
 import { policyOf } from '../policies.ts';
 import { terminal } from '../terminal.ts';
 
@@ -44,6 +45,7 @@ export function addEval(program: Command, finish: Finish): void {
 }
 
 async function evaluatePolicy(options: EvalOptions): Promise<number> {
+  if (options.out !== undefined) requirePlaceFor('file', resolve(options.out));
   const screen = terminal(options.json ?? false);
   const task = registry.task(options.env);
   const policy = await policyOf(task, options, options.episodes);

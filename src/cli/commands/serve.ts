@@ -21,7 +21,7 @@ interface ServeOptions {
 export function addServe(program: Command, finish: Finish): void {
   withCommon(program.command('serve'))
     .description('serve environments over WebSocket (groundtwin.v1) until interrupted')
-    .option('--host <address>', 'interface; any but loopback needs a token and --insecure or a proxy with TLS', '127.0.0.1')
+    .option('--host <address>', 'interface; any but loopback needs --insecure, behind a proxy with TLS', '127.0.0.1')
     .option('--port <n>', 'port, 0 = any free one', portNumber, 7777)
     .addOption(new Option('--token <token>', 'what clients must show; made up and printed if not given').env('GROUNDTWIN_TOKEN'))
     .option('--allow-origin <origin...>', 'origins of web pages that may connect', [])
