@@ -33,7 +33,7 @@ const normal90 = 1.6448536269514722;
  */
 const factorRange = { low: 0.2, high: 20 } as const;
 const highestCorrelation = 0.9;
-/** Standardised residuals are cut to this, so that a single miss does not decide the correlation. */
+/** Errors over the claimed deviation are cut to this: one beyond counts no more. */
 const largestResidual = 3;
 /** Rows that are kept back together: neighbours in time are near copies, so keeping single rows back would hide nothing. */
 const blockRows = 25;

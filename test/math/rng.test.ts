@@ -34,6 +34,18 @@ describe('Rng', () => {
     expect(rng.normal()).to.be.closeTo(-0.8366794446146429, 1e-14);
   });
 
+  it('gives many normals at once, the very ones that it gives singly, from half a pair on too', () => {
+    for (const before of [0, 1, 2])
+      for (const count of [0, 1, 2, 5, 8]) {
+        const [many, single] = [new Rng(9), new Rng(9)];
+        for (let i = 0; i < before; i++) expect(many.normal()).to.equal(single.normal());
+        const into = new Float64Array(count + 2).fill(7);
+        many.normals(into, 1, count);
+        expect([...into]).to.deep.equal([7, ...Array.from({ length: count }, () => single.normal()), 7]);
+        expect([many.normal(), many.uint32()], 'and goes on where it would').to.deep.equal([single.normal(), single.uint32()]);
+      }
+  });
+
   it('goes on exactly where it was saved, half a pair of normals included', () =>
     fc.assert(
       fc.property(seeds, fc.nat(5), fc.boolean(), (seed, before, normal) => {
