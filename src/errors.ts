@@ -22,6 +22,8 @@ export const errorTable = {
     `${d.env}: physics diverged in lane ${d.lane}: ${d.what}. The episode is truncated; reset the lane, or use a smaller physics step.`,
   SCENE_INVALID: (d: { scene: string; problem: string }) =>
     `Scene '${d.scene}': ${d.problem}. Correct the scene, or the parameters it is built from.`,
+  ENGINE_MISSING: (d: { engine: string; problem: string; install: string }) =>
+    `The physics engine '${d.engine}' could not be loaded: ${d.problem}. Install it with npm install ${d.install}, or use engine 'rapier'.`,
   SNAPSHOT_INVALID: (d: { problem: string }) => `This is not a usable groundtwin snapshot: ${d.problem}. Take a new one with snapshot().`,
   SNAPSHOT_FOREIGN: (d: { what: string; expected: string; got: string }) =>
     `The snapshot belongs to another ${d.what}: expected ${d.expected}, got ${d.got}. Restore it into the env that made it.`,

@@ -3,12 +3,18 @@ import { randomInt } from 'node:crypto';
 import { envs } from '../envs/index.ts';
 import { type Client, type ConnectOptions, connect as connectWith } from './client/index.ts';
 import { nodeRuntime } from './onnx/index.ts';
+import { mujocoEngine } from './physics/mujoco-engine.ts';
 import { rapierEngine } from './physics/rapier-engine.ts';
 import { Registry } from './registry/registry.ts';
 import { clockFrom } from './server/index.ts';
 
 /** The registry behind `make`: every env of the package, on Rapier and onnxruntime-node. */
-export const registry = new Registry({ tasks: envs, engine: rapierEngine, runtime: nodeRuntime(), entropy: () => randomInt(2 ** 32) });
+export const registry = new Registry({
+  tasks: envs,
+  engines: { rapier: rapierEngine, mujoco: mujocoEngine },
+  runtime: nodeRuntime(),
+  entropy: () => randomInt(2 ** 32),
+});
 
 /** One environment by id; see `MakeOptions`. */
 export const make: Registry['make'] = (id, options) => registry.make(id, options);

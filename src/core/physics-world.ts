@@ -1,8 +1,8 @@
-import type { EngineSettings, SceneSpec } from './scene-spec.ts';
+import type { EngineName, EngineSettings, SceneSpec, SensorSpec } from './scene-spec.ts';
 
 /**
  * One physical world on one engine. Everything is addressed by index, resolved once by name, so that a step allocates nothing.
- * Joint coordinates: hinge rad in (−π, π], slide m, both 0 in the scene's rest pose.
+ * Joint coordinates: see JointSpec and core/joints.ts; hinge angles in (−π, π]; all 0 (a ball: the identity) in the scene's rest pose.
  */
 export interface PhysicsWorld {
   readonly engine: EngineInfo;
@@ -16,22 +16,25 @@ export interface PhysicsWorld {
   actuatorIndex(name: string): number;
   sensorIndex(name: string): number;
 
-  jointPosition(joint: number): number;
-  jointVelocity(joint: number): number;
+  /** One coordinate of a joint: rad or m. @param axis - which of its coordinates, default the first. */
+  jointPosition(joint: number, axis?: number): number;
+  /** rad/s or m/s. */
+  jointVelocity(joint: number, axis?: number): number;
   /**
-   * Puts every joint in this position and velocity by forward kinematics from the fixed bodies; clears controls and contacts.
-   * @param positions - one per joint, scene order; rad or m. @param velocities - rad/s or m/s.
+   * Puts every joint in this position and velocity by forward kinematics from the fixed and free bodies; clears controls and contacts.
+   * Free bodies stay where they are: to reset one, call `setJoints` first, then `setBody`, which carries along what is joined to it.
+   * @param positions - a row of the joint layout. @param velocities - likewise.
    */
   setJoints(positions: ArrayLike<number>, velocities: ArrayLike<number>): void;
   /** Writes x, y, z, qx, qy, qz, qw (m; body frame in world). */
   bodyPose(body: number, out: Float64Array, offset?: number): void;
-  /** Writes linear velocity of the centre of mass (m/s) then angular velocity (rad/s), world frame. */
+  /** Writes linear velocity of the body frame's origin (m/s) then angular velocity (rad/s), world frame. */
   bodyVelocity(body: number, out: Float64Array, offset?: number): void;
-  /** Moves a body that no joint holds. `pose` and `velocity` as above. */
+  /** Moves a free body, and with it all that hangs on it by joints (their coordinates stay). `pose` and `velocity` as above. */
   setBody(body: number, pose: ArrayLike<number>, velocity: ArrayLike<number>): void;
-  /** N or N·m, held until set again. */
+  /** In the actuator's own unit (see ActuatorSpec), held until set again. */
   setControl(actuator: number, value: number): void;
-  /** Writes 6 numbers, see SensorSpec. */
+  /** Writes `sensorSize` numbers, see SensorSpec. */
   readSensor(sensor: number, out: Float64Array, offset?: number): void;
   /** One physics step of `settings.step_s`. */
   step(): void;
@@ -45,8 +48,18 @@ export interface PhysicsWorld {
   free(): void;
 }
 
+/** Numbers a sensor gives. */
+export const sensorSize: Readonly<Record<SensorSpec['kind'], number>> = {
+  jointPosition: 1,
+  jointVelocity: 1,
+  imu: 6,
+  contactWrench: 6,
+  ray: 1,
+  framePose: 7,
+};
+
 export interface EngineInfo {
-  readonly name: string;
+  readonly name: EngineName;
   readonly version: string;
 }
 

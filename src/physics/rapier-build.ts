@@ -9,8 +9,8 @@ import {
   type UnitImpulseJoint,
   World,
 } from '@dimforge/rapier3d';
-import type { BodySpec, EngineSettings, JointSpec, Quaternion, SceneSpec, ShapeForm, ShapeSpec, Vector3 } from '../core/scene-spec.ts';
-import { unreachable } from '../errors.ts';
+import type { BodySpec, JointSpec, Quaternion, RapierSettings, SceneSpec, ShapeForm, ShapeSpec, Vector3 } from '../core/scene-spec.ts';
+import { GroundtwinError, unreachable } from '../errors.ts';
 import { orientationOf } from './scene-check.ts';
 import { type TurningAxes, turningAxes } from './turning-axes.ts';
 
@@ -32,7 +32,7 @@ export interface BuiltWorld {
  * Builds a scene with impulse joints. Shapes that touch nothing become no collider at all, so they cost nothing.
  * @param scene - checked. @returns a world the caller must free.
  */
-export function buildWorld(scene: SceneSpec, settings: EngineSettings): BuiltWorld {
+export function buildWorld(scene: SceneSpec, settings: RapierSettings): BuiltWorld {
   const world = new World(vector(scene.gravity_mps2));
   world.timestep = settings.step_s;
   world.numSolverIterations = settings.solverIterations ?? defaultSolverIterations;
@@ -89,6 +89,8 @@ function formDesc(form: ShapeForm): ColliderDesc {
       return ColliderDesc.cylinder(form.halfLength_m, form.radius_m);
     case 'plane':
       return new ColliderDesc(new HalfSpace(vector([0, 0, 1])));
+    case 'mesh':
+      throw new GroundtwinError('SCENE_INVALID', { scene: 'mesh', problem: 'Rapier does not take meshes yet' });
     default:
       return unreachable(form);
   }
@@ -114,6 +116,9 @@ function jointData(joint: JointSpec): JointData {
       return JointData.prismatic(parent, child, vector(joint.axis));
     case 'fixed':
       return JointData.fixed(parent, quaternion([0, 0, 0, 1]), child, quaternion([0, 0, 0, 1]));
+    case 'planar':
+    case 'ball':
+      throw new GroundtwinError('SCENE_INVALID', { scene: joint.name, problem: `Rapier does not take ${joint.kind} joints yet` });
     default:
       return unreachable(joint.kind);
   }

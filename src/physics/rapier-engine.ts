@@ -17,7 +17,7 @@ export function rapierEngine(): Promise<PhysicsEngine> {
 
 async function load(): Promise<PhysicsEngine> {
   await init();
-  const info = Object.freeze({ name: 'rapier', version: version() });
+  const info = Object.freeze({ name: 'rapier', version: version() } as const);
   return Object.freeze({
     ...info,
     createWorld(scene: SceneSpec, settings: EngineSettings) {

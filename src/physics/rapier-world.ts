@@ -1,6 +1,6 @@
 import { type RigidBody, SerializationPipeline, VectorOps, World } from '@dimforge/rapier3d';
 import type { EngineInfo, PhysicsWorld } from '../core/physics-world.ts';
-import type { EngineSettings, SceneSpec } from '../core/scene-spec.ts';
+import type { RapierSettings, SceneSpec } from '../core/scene-spec.ts';
 import { GroundtwinError } from '../errors.ts';
 import { ContactSum, wrenchSize } from './contact-wrench.ts';
 import {
@@ -83,10 +83,10 @@ export class RapierWorld implements PhysicsWorld {
   private readonly quaternion = { x: 0, y: 0, z: 0, w: 1 };
   private readonly arm = new Float64Array(3);
   private readonly axis = new Float64Array(3);
-  private readonly settings: EngineSettings;
+  private readonly settings: RapierSettings;
 
   /** @param scene - checked. */
-  constructor(scene: SceneSpec, settings: EngineSettings, engine: EngineInfo) {
+  constructor(scene: SceneSpec, settings: RapierSettings, engine: EngineInfo) {
     this.engine = engine;
     this.scene = scene;
     this.settings = settings;
@@ -114,7 +114,7 @@ export class RapierWorld implements PhysicsWorld {
       new Set([...this.actuatorJoints].flatMap((j) => [this.tree.joints[j]!.child, this.tree.joints[j]!.parent])),
     );
     this.directionsHold = this.actuatorJoints.every((j) => !this.isDynamic[this.tree.joints[j]!.parent]);
-    this.sensorBodies = Int32Array.from(sensors, ({ body }) => bodyNames.indexOf(body));
+    this.sensorBodies = Int32Array.from(sensors, (sensor) => bodyNames.indexOf('body' in sensor ? sensor.body : ''));
     this.velocitiesBefore = new Float64Array(sensors.length * 3);
     this.contacts = sensors.length > 0 ? new ContactSum(this.world) : undefined;
     this.attach(this.world);

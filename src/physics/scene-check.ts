@@ -1,6 +1,8 @@
 import type {
   ActuatorSpec,
   BodySpec,
+  CameraSpec,
+  Compliance,
   EngineSettings,
   JointSpec,
   Pose,
@@ -29,21 +31,28 @@ export function checkScene(scene: SceneSpec, settings: EngineSettings): void {
   checkNames('joint', scene.joints, refuse);
   checkNames('actuator', scene.actuators, refuse);
   checkNames('sensor', scene.sensors ?? [], refuse);
+  checkNames('camera', scene.cameras ?? [], refuse);
   const bodies = new Map(scene.bodies.map((body) => [body.name, body]));
   for (const body of scene.bodies) checkBody(body, refuse);
   for (const joint of scene.joints) checkJoint(joint, bodies, refuse);
   checkTree(scene.joints, refuse);
   for (const actuator of scene.actuators) checkActuator(actuator, scene.joints, refuse);
-  for (const sensor of scene.sensors ?? []) checkSensor(sensor, bodies, refuse);
+  for (const sensor of scene.sensors ?? []) checkSensor(sensor, bodies, scene.joints, refuse);
+  for (const camera of scene.cameras ?? []) checkCamera(camera, bodies, refuse);
 }
 
 type Refuse = (problem: string) => never;
 
+/** Whole numbers among the settings of either engine; the rest is above 0 or of a list. */
+const counts = ['solverIterations', 'pgsIterations', 'iterations'];
+
 function checkSettings(settings: EngineSettings, refuse: Refuse): void {
   if (!positive(settings.step_s)) refuse(`the physics step is ${settings.step_s} s; it must be above 0`);
-  const iterations = settings.solverIterations;
-  if (iterations !== undefined && !(Number.isInteger(iterations) && iterations >= 1))
-    refuse(`solverIterations is ${iterations}; it must be an integer of at least 1`);
+  for (const [name, value] of Object.entries(settings)) {
+    if (typeof value !== 'number') continue;
+    if (!positive(value)) refuse(`${name} is ${value}; it must be above 0`);
+    if (counts.includes(name) && !Number.isInteger(value)) refuse(`${name} is ${value}; it must be an integer of at least 1`);
+  }
 }
 
 function checkNames(what: string, named: readonly { readonly name: string }[], refuse: Refuse): void {
@@ -70,6 +79,8 @@ function checkInertial(who: string, body: BodySpec, refuse: Refuse): void {
     refuse(`${who} has inertia [${inertial.inertia_kgm2}] kg·m²; all three moments must be above 0`);
   if (inertial.centreOfMass_m && !allFinite(inertial.centreOfMass_m, 3))
     refuse(`${who} has a centre of mass that is not three finite numbers`);
+  if (inertial.principalAxes_xyzw && !isUnit(inertial.principalAxes_xyzw, 4))
+    refuse(`${who} has principalAxes_xyzw [${inertial.principalAxes_xyzw}]; it must be a unit quaternion`);
 }
 
 function checkShape(who: string, kind: BodySpec['kind'], shape: ShapeSpec, refuse: Refuse): void {
@@ -77,11 +88,38 @@ function checkShape(who: string, kind: BodySpec['kind'], shape: ShapeSpec, refus
   if (!sizesOf(shape.form).every(positive))
     refuse(`${who} has a ${shape.form.kind} whose sizes are [${sizesOf(shape.form)}] m; they must be above 0`);
   if (shape.form.kind === 'plane' && kind === 'dynamic') refuse(`${who} is dynamic and has a plane; planes stand on fixed bodies only`);
-  for (const [name, value] of [
-    ['friction', shape.friction],
-    ['restitution', shape.restitution],
-  ] as const)
-    if (value !== undefined && !(Number.isFinite(value) && value >= 0)) refuse(`${who} has ${name} ${value}; it must be at least 0`);
+  if (shape.form.kind === 'mesh') checkMesh(who, shape.form, refuse);
+  for (const name of ['friction', 'torsionalFriction_m', 'rollingFriction_m', 'restitution'] as const)
+    atLeastZero(who, shape, name, refuse);
+  for (const name of ['group', 'mask'] as const) {
+    const bits = shape[name];
+    if (bits !== undefined && !(Number.isInteger(bits) && bits >= 0 && bits < 2 ** 16))
+      refuse(`${who} has ${name} ${bits}; it must be an integer from 0 to 65535`);
+  }
+  checkCompliance(who, shape.compliance, refuse);
+}
+
+function checkMesh(who: string, form: ShapeForm & { kind: 'mesh' }, refuse: Refuse): void {
+  const vertices = form.vertices_m.length / 3;
+  if (!Number.isInteger(vertices) || vertices < 4) refuse(`${who} has a mesh of ${vertices} vertices; it needs at least 4`);
+  if (!form.vertices_m.every(Number.isFinite)) refuse(`${who} has a mesh with a vertex that is not finite`);
+  if (form.triangles.length % 3 !== 0 || form.triangles.length < 12) refuse(`${who} has a mesh of less than 4 whole triangles`);
+  if (form.triangles.some((vertex) => vertex >= vertices)) refuse(`${who} has a mesh with a triangle of vertices it does not have`);
+}
+
+function checkCompliance(who: string, compliance: Compliance | undefined, refuse: Refuse): void {
+  if (!compliance) return;
+  const { solref, solimp, margin } = compliance;
+  if (solref && !(allFinite(solref, 2) && Math.sign(solref[0]) === Math.sign(solref[1]) && solref[0] !== 0))
+    refuse(`${who} has solref [${solref}]; it must be two positive or two negative numbers`);
+  if (solimp && !(solimp.length >= 3 && solimp.length <= 5 && solimp.every((part) => Number.isFinite(part) && part >= 0)))
+    refuse(`${who} has solimp [${solimp}]; it must be three to five numbers of at least 0`);
+  if (margin !== undefined && !(Number.isFinite(margin) && margin >= 0)) refuse(`${who} has margin ${margin}; it must be at least 0`);
+}
+
+function atLeastZero<K extends string>(who: string, part: Readonly<Partial<Record<K, number>>>, name: K, refuse: Refuse): void {
+  const value = part[name];
+  if (value !== undefined && !(Number.isFinite(value) && value >= 0)) refuse(`${who} has ${name} ${value}; it must be at least 0`);
 }
 
 function sizesOf(form: ShapeForm): readonly number[] {
@@ -94,6 +132,7 @@ function sizesOf(form: ShapeForm): readonly number[] {
     case 'cylinder':
       return [form.radius_m, form.halfLength_m];
     case 'plane':
+    case 'mesh':
       return [];
     default:
       return unreachable(form);
@@ -108,16 +147,36 @@ function checkJoint(joint: JointSpec, bodies: ReadonlyMap<string, BodySpec>, ref
   if (!allFinite(joint.parentAnchor_m, 3) || !allFinite(joint.childAnchor_m, 3))
     refuse(`${who} has an anchor that is not three finite numbers`);
   if (joint.kind !== 'fixed' && !isUnit(joint.axis, 3)) refuse(`${who} has axis [${joint.axis}]; it must be a unit vector`);
-  if (joint.damping !== undefined && !(Number.isFinite(joint.damping) && joint.damping >= 0))
-    refuse(`${who} has damping ${joint.damping}; it must be at least 0`);
+  for (const name of ['damping', 'armature', 'stiffness', 'dryFriction'] as const) atLeastZero(who, joint, name, refuse);
+  if (joint.springRest !== undefined && !Number.isFinite(joint.springRest)) refuse(`${who} has springRest ${joint.springRest}`);
+  checkKind(who, joint, refuse);
   checkLimits(who, joint, refuse);
+  checkCompliance(who, joint.limitCompliance, refuse);
   checkRest(who, joint, parent, child, refuse);
+}
+
+/** Joints of several coordinates carry no stops, springs or dry friction. */
+function checkKind(who: string, joint: JointSpec, refuse: Refuse): void {
+  const isScalar = joint.kind === 'hinge' || joint.kind === 'slide';
+  for (const name of ['limits', 'stiffness', 'springRest', 'dryFriction'] as const)
+    if (!isScalar && joint[name] !== undefined) refuse(`${who} is ${joint.kind} and cannot have ${name}`);
+  if (joint.kind === 'fixed' && (joint.damping || joint.armature)) refuse(`${who} is fixed and cannot have damping or armature`);
+  if ((joint.kind === 'planar') !== (joint.slideAxes !== undefined))
+    refuse(`${who} is ${joint.kind}; slideAxes belong to planar joints, and these need them`);
+  if (!joint.slideAxes) return;
+  const [along, across] = joint.slideAxes;
+  for (const axis of joint.slideAxes) if (!isUnit(axis, 3)) refuse(`${who} has a slide axis [${axis}]; it must be a unit vector`);
+  for (const [a, b] of [
+    [along, across],
+    [along, joint.axis],
+    [across, joint.axis],
+  ] as const)
+    if (Math.abs(a[0] * b[0] + a[1] * b[1] + a[2] * b[2]) > tolerance) refuse(`${who}: its axis and slide axes are not at right angles`);
 }
 
 function checkLimits(who: string, joint: JointSpec, refuse: Refuse): void {
   if (!joint.limits) return;
   const [low, high] = joint.limits;
-  if (joint.kind === 'fixed') refuse(`${who} is fixed and cannot have limits`);
   if (!(Number.isFinite(low) && Number.isFinite(high) && low < high))
     refuse(`${who} has limits [${joint.limits}]; the first must be below the second`);
   if (joint.kind === 'hinge' && (low < -Math.PI || high > Math.PI))
@@ -158,13 +217,37 @@ function checkTree(joints: readonly JointSpec[], refuse: Refuse): void {
 function checkActuator(actuator: ActuatorSpec, joints: readonly JointSpec[], refuse: Refuse): void {
   const who = `actuator '${actuator.name}'`;
   const joint = joints.find(({ name }) => name === actuator.joint) ?? refuse(`${who} drives '${actuator.joint}', which is no joint`);
-  if (joint.kind === 'fixed') refuse(`${who} drives '${actuator.joint}', which is fixed`);
+  if (joint.kind !== 'hinge' && joint.kind !== 'slide')
+    refuse(`${who} drives '${actuator.joint}', which is ${joint.kind}; only hinges and slides can be driven`);
   if (!positive(actuator.maxForce)) refuse(`${who} has maxForce ${actuator.maxForce}; it must be above 0`);
+  if (actuator.kind === 'position' && !positive(actuator.stiffness))
+    refuse(`${who} has stiffness ${actuator.stiffness}; it must be above 0`);
+  if (actuator.kind === 'velocity' && !positive(actuator.damping)) refuse(`${who} has damping ${actuator.damping}; it must be above 0`);
+  if (actuator.kind === 'position') atLeastZero(who, actuator, 'damping', refuse);
 }
 
-function checkSensor(sensor: SensorSpec, bodies: ReadonlyMap<string, BodySpec>, refuse: Refuse): void {
-  const body = bodies.get(sensor.body) ?? refuse(`sensor '${sensor.name}' sits on '${sensor.body}', which is no body`);
-  if (body.kind !== 'dynamic') refuse(`sensor '${sensor.name}' sits on '${sensor.body}', which is fixed`);
+function checkSensor(sensor: SensorSpec, bodies: ReadonlyMap<string, BodySpec>, joints: readonly JointSpec[], refuse: Refuse): void {
+  const who = `sensor '${sensor.name}'`;
+  if ('joint' in sensor) {
+    const joint = joints.find(({ name }) => name === sensor.joint) ?? refuse(`${who} reads '${sensor.joint}', which is no joint`);
+    if (joint.kind !== 'hinge' && joint.kind !== 'slide')
+      refuse(`${who} reads '${sensor.joint}', which is ${joint.kind}, not a hinge or slide`);
+    return;
+  }
+  const body = bodies.get(sensor.body) ?? refuse(`${who} sits on '${sensor.body}', which is no body`);
+  if (body.kind !== 'dynamic' && (sensor.kind === 'contactWrench' || sensor.kind === 'imu'))
+    refuse(`${who} sits on '${sensor.body}', which is fixed`);
+  if ('site' in sensor && sensor.site) checkPose(who, sensor.site, refuse);
+  if (sensor.kind === 'ray' && !positive(sensor.range_m)) refuse(`${who} has range_m ${sensor.range_m}; it must be above 0`);
+}
+
+function checkCamera(camera: CameraSpec, bodies: ReadonlyMap<string, BodySpec>, refuse: Refuse): void {
+  const who = `camera '${camera.name}'`;
+  if (camera.body !== undefined && !bodies.has(camera.body)) refuse(`${who} sits on '${camera.body}', which is no body`);
+  if (!(camera.fieldOfView_rad > 0 && camera.fieldOfView_rad < Math.PI))
+    refuse(`${who} has fieldOfView_rad ${camera.fieldOfView_rad}; it must lie in (0, π)`);
+  if (!allFinite(camera.position_m, 3) || !allFinite(camera.target_m, 3))
+    refuse(`${who} has a position or target that is not three finite numbers`);
 }
 
 function checkPose(who: string, pose: Pose, refuse: Refuse): void {

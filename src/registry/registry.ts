@@ -1,5 +1,6 @@
 import type { Backend } from '../core/backend.ts';
 import type { PhysicsEngine } from '../core/physics-world.ts';
+import type { EngineName } from '../core/scene-spec.ts';
 import type { AutoresetMode } from '../core/vector-env.ts';
 import type { WrapperFactory } from '../core/wrapper.ts';
 import { GroundtwinError } from '../errors.ts';
@@ -19,6 +20,8 @@ import { suggest } from './suggest.ts';
 export interface MakeOptions extends TwinOptions {
   /** What stands behind the env. Default 'truth'. */
   readonly backend?: 'truth' | 'model' | 'twin';
+  /** What moves truth. Default 'rapier'; a task names the engines it has settings for. */
+  readonly engine?: EngineName;
   /** Folder of a model, or one already loaded; required unless the backend is truth. */
   readonly model?: string | WorldModel;
   /** Applied outside the time limit, innermost first. */
@@ -38,7 +41,7 @@ export interface MakeVectorOptions extends MakeOptions {
 /** What a registry needs from the outside. */
 export interface RegistryParts {
   readonly tasks: readonly AnyTask[];
-  readonly engine: () => Promise<PhysicsEngine>;
+  readonly engines: Readonly<Record<EngineName, () => Promise<PhysicsEngine>>>;
   readonly runtime: OnnxRuntime;
   /** Seeds for lanes that were given none: integers in [0, 2^32). */
   readonly entropy: () => number;
@@ -109,9 +112,22 @@ export class Registry {
   }
 
   /** Truth without wrappers: for recorders and planners that need the state itself. */
-  async truth(id: string, lanes = 1): Promise<TaskEnv> {
+  async truth(id: string, lanes = 1, engine: EngineName = 'rapier'): Promise<TaskEnv> {
     const task = this.task(id);
-    return new TaskEnv(task, new PhysicsDynamics(task, await this.parts.engine()), lanes);
+    return new TaskEnv(task, new PhysicsDynamics(task, await this.engine(engine)), lanes);
+  }
+
+  /** @throws OPTION_INVALID for an engine there is none of, ENGINE_MISSING where it is not installed. */
+  engine(name: EngineName): Promise<PhysicsEngine> {
+    const { engines } = this.parts;
+    if (!Object.hasOwn(engines, name))
+      throw new GroundtwinError('OPTION_INVALID', {
+        who: 'engine',
+        option: 'engine',
+        value: String(name).slice(0, 40),
+        allowed: `one of ${Object.keys(engines).join(', ')}`,
+      });
+    return engines[name]();
   }
 
   /** A model as an env without wrappers. One loaded from a folder is closed with it. */
@@ -141,7 +157,7 @@ export class Registry {
     const kind = options.backend ?? 'truth';
     switch (kind) {
       case 'truth':
-        return this.truth(task.id, lanes);
+        return this.truth(task.id, lanes, options.engine);
       case 'model':
         return this.imagined(task.id, requireModel(task, options), lanes);
       case 'twin': {
@@ -150,7 +166,7 @@ export class Registry {
           disagreement: true,
           ownsModel: typeof given === 'string',
         });
-        return new TwinEnv(await this.truth(task.id, lanes), new TaskEnv(task, dynamics, lanes), dynamics, options);
+        return new TwinEnv(await this.truth(task.id, lanes, options.engine), new TaskEnv(task, dynamics, lanes), dynamics, options);
       }
       default:
         throw new GroundtwinError('OPTION_INVALID', {

@@ -268,7 +268,8 @@ export class Renderer {
 
 function castShapes(bodies: readonly Pick<BodySpec, 'shapes'>[]): CastShape[] {
   return bodies.flatMap(({ shapes }, body) =>
-    shapes.map(({ form, pose, colour }) => {
+    shapes.flatMap(({ form, pose, colour }) => {
+      if (form.kind === 'mesh') return [];
       const [x, y, z, w] = pose?.orientation_xyzw ?? [0, 0, 0, 1];
       const orientation = new Float64Array(9);
       writeTurn(x, y, z, w, orientation, 0);

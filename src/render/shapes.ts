@@ -25,7 +25,7 @@ export interface CastShape {
   readonly blue: number;
 }
 
-export function sizesOf(form: ShapeForm): { kind: Kind; a: number; b: number; c: number } {
+export function sizesOf(form: Exclude<ShapeForm, { kind: 'mesh' }>): { kind: Kind; a: number; b: number; c: number } {
   const kind = kinds[form.kind];
   switch (form.kind) {
     case 'plane':

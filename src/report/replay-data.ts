@@ -112,6 +112,14 @@ function outlinePoints(form: ShapeForm): { points: Vector3[]; radius_m: number }
       return { points: rims(form.radius_m, form.halfLength_m), radius_m: 0 };
     case 'plane':
       return { points: [], radius_m: 0 };
+    case 'mesh':
+      return {
+        points: Array.from(
+          { length: form.vertices_m.length / 3 },
+          (_, i): Vector3 => [form.vertices_m[3 * i]!, form.vertices_m[3 * i + 1]!, form.vertices_m[3 * i + 2]!],
+        ),
+        radius_m: 0,
+      };
     default:
       return unreachable(form);
   }

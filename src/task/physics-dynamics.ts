@@ -1,5 +1,5 @@
 import type { Dynamics, LaneRows } from '../core/dynamics.ts';
-import type { PhysicsEngine, PhysicsWorld } from '../core/physics-world.ts';
+import type { EngineInfo, PhysicsEngine, PhysicsWorld } from '../core/physics-world.ts';
 import type { EngineSettings } from '../core/scene-spec.ts';
 import { packSections, unpackSections } from '../core/sections.ts';
 import type { MutableStateView, StateView } from '../core/state-spec.ts';
@@ -28,7 +28,7 @@ export class PhysicsDynamics implements Dynamics {
   constructor(task: AnyTask, engine: PhysicsEngine) {
     this.task = task;
     this.engine = engine;
-    this.settings = task.engines.rapier;
+    this.settings = settingsOf(task, engine);
     const ratio = task.controlDt_s / this.settings.step_s;
     this.substeps = Math.round(ratio);
     if (this.substeps < 1 || Math.abs(ratio - this.substeps) > 1e-9)
@@ -136,6 +136,18 @@ export class PhysicsDynamics implements Dynamics {
       params,
     };
   }
+}
+
+/** @throws OPTION_INVALID when the task has no settings for this engine. */
+export function settingsOf(task: AnyTask, engine: EngineInfo): EngineSettings {
+  const settings = task.engines[engine.name];
+  if (settings) return settings;
+  throw new GroundtwinError('OPTION_INVALID', {
+    who: task.id,
+    option: 'engine',
+    value: engine.name,
+    allowed: `one the task has settings for: ${Object.keys(task.engines).join(', ')}`,
+  });
 }
 
 function sameParams(a: Params, b: Params): boolean {

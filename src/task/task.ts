@@ -3,7 +3,7 @@
  * Because observation, reward and end are functions of the state, the same code serves truth, model, log and remote evaluation.
  */
 import type { PhysicsWorld } from '../core/physics-world.ts';
-import type { EngineSettings, SceneSpec } from '../core/scene-spec.ts';
+import type { MujocoSettings, RapierSettings, SceneSpec } from '../core/scene-spec.ts';
 import type { MutableStateView, StateShape, StateView } from '../core/state-spec.ts';
 import type { Rng } from '../math/rng.ts';
 import type { Space, Values } from '../spaces/space.ts';
@@ -50,8 +50,8 @@ export interface Task<S extends StateShape = StateShape> {
   readonly solvedAt?: number;
   /** Physical parameters with their defaults; `reset({ params })` overrides them. */
   readonly params: Params;
-  /** `step_s` divides `controlDt_s`. */
-  readonly engines: { readonly rapier: EngineSettings };
+  /** Settings of each engine the task runs on; `step_s` divides `controlDt_s`. */
+  readonly engines: { readonly rapier: RapierSettings; readonly mujoco?: MujocoSettings };
   /** Bodies, joints, actuators for these parameters. */
   scene(params: Params): SceneSpec;
   /** Draws a start: writes every entry. */

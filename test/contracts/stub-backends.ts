@@ -2,6 +2,7 @@ import type { Dynamics, LaneRows } from '../../src/core/dynamics.ts';
 import { packSections, unpackSections } from '../../src/core/sections.ts';
 import type { WrapperFactory } from '../../src/core/wrapper.ts';
 import { nodeRuntime } from '../../src/onnx/index.ts';
+import { mujocoEngine } from '../../src/physics/mujoco-engine.ts';
 import { rapierEngine } from '../../src/physics/rapier-engine.ts';
 import { Registry } from '../../src/registry/registry.ts';
 import type { AnyTask } from '../../src/task/task.ts';
@@ -64,7 +65,7 @@ export function walkers(
 
 /** A registry of these tasks on the real engine and runtime. */
 export function registryOf(...tasks: readonly AnyTask[]): Registry {
-  return new Registry({ tasks, engine: rapierEngine, runtime: nodeRuntime(), entropy: () => 12345 });
+  return new Registry({ tasks, engines: { rapier: rapierEngine, mujoco: mujocoEngine }, runtime: nodeRuntime(), entropy: () => 12345 });
 }
 
 /** A manifest that fits a task. */

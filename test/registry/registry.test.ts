@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { isGroundtwinError } from '../../src/errors.ts';
 import { sha256Hex } from '../../src/math/hash.ts';
 import { compileInference, nodeRuntime, type OnnxRuntime } from '../../src/onnx/index.ts';
+import { mujocoEngine } from '../../src/physics/mujoco-engine.ts';
 import { liveRapierWorlds, rapierEngine } from '../../src/physics/rapier-engine.ts';
 import { type MakeVectorOptions, Registry } from '../../src/registry/registry.ts';
 import { suggest } from '../../src/registry/suggest.ts';
@@ -143,7 +144,12 @@ describe('a registry', () => {
         };
       },
     };
-    const counted = new Registry({ tasks: [cart], engine: rapierEngine, runtime: counting, entropy: () => 1 });
+    const counted = new Registry({
+      tasks: [cart],
+      engines: { rapier: rapierEngine, mujoco: mujocoEngine },
+      runtime: counting,
+      entropy: () => 1,
+    });
     const bytes = compileInference({
       parameters: [],
       inputs: [

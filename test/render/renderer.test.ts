@@ -46,7 +46,9 @@ function distanceTo(form: ShapeForm, [x, y, z]: Vector3): number {
     }
     case 'capsule':
       return Math.hypot(x, y, z - Math.max(-form.halfLength_m, Math.min(form.halfLength_m, z))) - form.radius_m;
-    default: {
+    case 'mesh':
+      return Number.POSITIVE_INFINITY;
+    case 'cylinder': {
       const [across, along] = [Math.hypot(x, y) - form.radius_m, Math.abs(z) - form.halfLength_m];
       return Math.min(Math.max(across, along), 0) + Math.hypot(Math.max(across, 0), Math.max(along, 0));
     }

@@ -73,7 +73,12 @@ function prose(task: AnyTask): string {
     `observation  ${describeSpace(task.observationSpace)}${names(task.observationSpace)}`,
     `action       ${describeSpace(task.actionSpace)}${names(task.actionSpace)}`,
     `a step       ${task.controlDt_s} s; ${task.horizon} steps an episode; ${task.terminated ? 'may terminate' : 'never terminates'}`,
-    `physics      Rapier, steps of ${task.engines.rapier.step_s} s, ${task.engines.rapier.solverIterations ?? 'default'} solver iterations`,
+    ...Object.entries(task.engines).map(
+      ([engine, { step_s, ...more }]) =>
+        `physics      ${engine}, steps of ${step_s} s${Object.entries(more)
+          .map(([name, value]) => `, ${name} ${value}`)
+          .join('')}`,
+    ),
     `reward       ${Object.entries(task.reward)
       .map(([name, { weight }]) => `${weight} × ${name}`)
       .join(' + ')}`,
