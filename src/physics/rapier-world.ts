@@ -2,20 +2,21 @@ import { type RigidBody, SerializationPipeline, VectorOps, World } from '@dimfor
 import type { EngineInfo, PhysicsWorld } from '../core/physics-world.ts';
 import type { RapierSettings, SceneSpec } from '../core/scene-spec.ts';
 import { GroundtwinError } from '../errors.ts';
-import { ContactSum, wrenchSize } from './contact-wrench.ts';
 import {
   angularVelocityAt,
-  axisInWorld,
   bodyStateSize,
   type JointTree,
   jointTree,
   orientationAt,
   placeChild,
   positionOf,
+  readCoordinates,
   velocityAt,
   velocityOf,
 } from './joint-tree.ts';
 import { type BuiltWorld, buildWorld } from './rapier-build.ts';
+import { type MovedBodies, RapierMotors, type Triple } from './rapier-motors.ts';
+import { RapierSensors, sensorMemorySize } from './rapier-sensors.ts';
 import { rotateInto } from './rotation.ts';
 import { sceneHash } from './scene-hash.ts';
 
@@ -33,67 +34,61 @@ const poseSize = 7;
 /**
  * One Rapier world with impulse joints.
  *
- * - Actuators are forces and torques applied anew for each physics step; a slide's reaction acts on the parent along the same line.
  * - `setJoints` leaves no trace of the past: a world that was used and a new one go on bit-identically. Where shapes can touch it first returns
- *   to the world as built, because contacts remember impulses. Bodies that no joint holds stay where they are: to reset, call it first, then `setBody`.
- * - Saved bytes: controls and sensor readings (float64), then Rapier's own snapshot; loading brings all of them back.
- * - A `contactWrench` is exact in its normal part. Rapier does not report friction: on a body without joints it is found from the change of
- *   momentum and put at the centre of pressure; on a jointed body it is left out.
+ *   to the world as built, because contacts remember impulses. Free bodies stay where they are.
+ * - Saved bytes: controls and what sensors remember (float64), then Rapier's own snapshot; loading brings all of them back.
  */
-export class RapierWorld implements PhysicsWorld {
+export class RapierWorld implements PhysicsWorld, MovedBodies {
   readonly engine: EngineInfo;
   readonly scene: SceneSpec;
   readonly sceneHash: string;
+  readonly tree: JointTree;
+  /** `[bodies, 13]`, read back from Rapier when first asked for after a step. */
+  readonly states: Float64Array;
 
-  private readonly tree: JointTree;
   private readonly built: BuiltWorld;
   private world: World;
-  private readonly bodies: RigidBody[] = [];
+  /** One per compound. */
+  private readonly rigid: RigidBody[] = [];
   private readonly gravity: RawVector;
   private readonly serialization = new SerializationPipeline();
   private advance: () => void;
   private isFreed = false;
 
-  /** `[bodies, 13]`, read back from Rapier when first asked for after a step. */
-  private readonly states: Float64Array;
+  /** `[bodies]` */
   private readonly isFresh: Uint8Array;
-  /** `[bodies, 3]`, body frame. */
+  /** `[compounds, 3]`, in the host's frame. */
   private readonly centresOfMass: Float64Array;
-  private readonly isDynamic: Uint8Array;
+  /** `[bodies]`, 1 = Rapier moves it. */
+  private readonly isMoved: Uint8Array;
+  /** `[bodies]`, 1 = a frame of its own to Rapier; the others are welded to one. */
+  private readonly isHost: Uint8Array;
 
-  /** `[actuators + 6 · sensors]`: what a snapshot keeps beside Rapier's bytes. */
+  /** What a snapshot keeps beside Rapier's bytes: controls, then what sensors remember. */
   private readonly kept: Float64Array;
-  private readonly controls: Float64Array;
-  private readonly wrenches: Float64Array;
-  private readonly actuatorJoints: Int32Array;
-  private readonly driven: Int32Array;
-  /** Forces persist in Rapier, so where their direction cannot change they are only written when a control did. */
-  private readonly directionsHold: boolean;
-  private forcesAreStale = false;
-
-  private readonly sensorBodies: Int32Array;
-  private readonly velocitiesBefore: Float64Array;
-  private readonly contacts: ContactSum | undefined;
+  private readonly motors: RapierMotors;
+  private readonly sensors: RapierSensors;
   /** The world as built, saved. */
   private readonly pristine: Uint8Array;
   private readonly canTouch: boolean;
+  /** Rows of the joint layout, for moving a free body and what hangs on it. */
+  private readonly positions: Float64Array;
+  private readonly velocities: Float64Array;
 
   private readonly vector = { x: 0, y: 0, z: 0 };
   private readonly point = { x: 0, y: 0, z: 0 };
   private readonly quaternion = { x: 0, y: 0, z: 0, w: 1 };
   private readonly arm = new Float64Array(3);
-  private readonly axis = new Float64Array(3);
-  private readonly settings: RapierSettings;
 
-  /** @param scene - checked. */
+  /** @param scene - checked. @throws SCENE_INVALID for what Rapier cannot do. */
   constructor(scene: SceneSpec, settings: RapierSettings, engine: EngineInfo) {
     this.engine = engine;
     this.scene = scene;
-    this.settings = settings;
     this.sceneHash = sceneHash(scene, engine, settings);
     this.tree = jointTree(scene);
-    this.built = buildWorld(scene, settings);
+    this.built = buildWorld(scene, this.tree, settings);
     living++;
+    const { compounds, compoundOf } = this.built;
     this.world = this.built.world;
     this.gravity = VectorOps.intoRaw(this.world.gravity);
     this.advance = stepperOf(this.world, this.gravity);
@@ -101,23 +96,16 @@ export class RapierWorld implements PhysicsWorld {
     const count = scene.bodies.length;
     this.states = new Float64Array(count * bodyStateSize);
     this.isFresh = new Uint8Array(count);
-    this.centresOfMass = Float64Array.from(scene.bodies.flatMap((body) => [...(body.inertial?.centreOfMass_m ?? [0, 0, 0])]));
-    this.isDynamic = Uint8Array.from(scene.bodies, (body) => (body.kind === 'dynamic' ? 1 : 0));
+    this.centresOfMass = Float64Array.from(compounds.flatMap(({ inertial }) => [...(inertial?.centreOfMass_m ?? [0, 0, 0])]));
+    this.isMoved = Uint8Array.from(scene.bodies, (_, body) => (compounds[compoundOf[body]!]!.inertial ? 1 : 0));
+    this.isHost = Uint8Array.from(scene.bodies, (_, body) => (compounds[compoundOf[body]!]!.host === body ? 1 : 0));
+    this.positions = new Float64Array(this.tree.positions);
+    this.velocities = new Float64Array(this.tree.velocities);
 
-    const sensors = scene.sensors ?? [];
-    const bodyNames = scene.bodies.map(({ name }) => name);
-    this.kept = new Float64Array(scene.actuators.length + sensors.length * wrenchSize);
-    this.controls = this.kept.subarray(0, scene.actuators.length);
-    this.wrenches = this.kept.subarray(scene.actuators.length);
-    this.actuatorJoints = Int32Array.from(scene.actuators, ({ joint }) => scene.joints.findIndex(({ name }) => name === joint));
-    this.driven = Int32Array.from(
-      new Set([...this.actuatorJoints].flatMap((j) => [this.tree.joints[j]!.child, this.tree.joints[j]!.parent])),
-    );
-    this.directionsHold = this.actuatorJoints.every((j) => !this.isDynamic[this.tree.joints[j]!.parent]);
-    this.sensorBodies = Int32Array.from(sensors, (sensor) => bodyNames.indexOf('body' in sensor ? sensor.body : ''));
-    this.velocitiesBefore = new Float64Array(sensors.length * 3);
-    this.contacts = sensors.length > 0 ? new ContactSum(this.world) : undefined;
-    this.attach(this.world);
+    this.kept = new Float64Array(scene.actuators.length + sensorMemorySize(scene));
+    this.findRigid();
+    this.motors = new RapierMotors(scene, settings, this.built, this, this.kept.subarray(0, scene.actuators.length));
+    this.sensors = new RapierSensors(scene, settings, this.built, this, this.kept.subarray(scene.actuators.length));
     this.pristine = this.save();
     this.canTouch = this.built.colliderHandles.some((handles) => handles.length > 0);
   }
@@ -138,30 +126,20 @@ export class RapierWorld implements PhysicsWorld {
     return this.indexOf('sensor', this.scene.sensors ?? [], name);
   }
 
-  jointPosition(joint: number): number {
-    const held = this.tree.joints[joint]!;
-    this.refresh(held.parent);
-    this.refresh(held.child);
-    return positionOf(held, this.states);
+  jointPosition(joint: number, axis = 0): number {
+    return positionOf(this.refreshed(joint), this.states, axis);
   }
 
-  jointVelocity(joint: number): number {
-    const held = this.tree.joints[joint]!;
-    this.refresh(held.parent);
-    this.refresh(held.child);
-    return velocityOf(held, this.states);
+  jointVelocity(joint: number, axis = 0): number {
+    return velocityOf(this.refreshed(joint), this.states, axis);
   }
 
   setJoints(positions: ArrayLike<number>, velocities: ArrayLike<number>): void {
     if (this.canTouch || !this.areEnabled()) this.returnToBuilt();
-    for (let actuator = 0; actuator < this.controls.length; actuator++) this.setControl(actuator, 0);
-    this.wrenches.fill(0);
-    for (let i = 0; i < this.bodies.length; i++) if (!this.tree.held[i]) this.refresh(i);
-    for (const j of this.tree.order) {
-      const joint = this.tree.joints[j]!;
-      placeChild(joint, positions[j]!, velocities[j]!, this.states);
-      this.writeBody(joint.child);
-    }
+    for (let actuator = 0; actuator < this.scene.actuators.length; actuator++) this.motors.set(actuator, 0);
+    this.sensors.forget();
+    for (let i = 0; i < this.scene.bodies.length; i++) if (this.tree.holder[i]! < 0) this.refresh(i);
+    for (const j of this.tree.order) this.placeAndWrite(j, positions, velocities);
     // Rapier rounds to float32: what is read back must be what it holds.
     this.markMoved();
   }
@@ -172,57 +150,54 @@ export class RapierWorld implements PhysicsWorld {
   }
 
   bodyVelocity(body: number, out: Float64Array, offset = 0): void {
-    const rigidBody = this.bodies[body]!;
-    store(rigidBody.linvel(this.vector), out, offset);
-    store(rigidBody.angvel(this.vector), out, offset + 3);
+    this.refresh(body);
+    for (let i = 0; i < 6; i++) out[offset + i] = this.states[body * bodyStateSize + velocityAt + i]!;
   }
 
   setBody(body: number, pose: ArrayLike<number>, velocity: ArrayLike<number>): void {
-    if (this.tree.held[body] || !this.isDynamic[body])
+    if (this.tree.holder[body]! >= 0 || !this.isMoved[body])
       this.refuse(
-        `setBody cannot move '${this.scene.bodies[body]?.name}': it is ${this.isDynamic[body] ? 'held by a joint' : 'no dynamic body'}`,
+        `setBody cannot move '${this.scene.bodies[body]?.name}': it is ${this.isMoved[body] ? 'held by a joint' : 'no dynamic body'}`,
       );
+    const carried = this.tree.joined[body] ? [...this.tree.order].filter((j) => this.tree.root[this.tree.joints[j]!.child] === body) : [];
+    for (const j of carried) readCoordinates(this.refreshed(j), this.states, this.positions, this.velocities);
     const at = body * bodyStateSize;
     for (let i = 0; i < poseSize; i++) this.states[at + i] = pose[i]!;
     for (let i = 0; i < 6; i++) this.states[at + velocityAt + i] = velocity[i]!;
-    this.moveToOrigin(body, -1);
     this.writeBody(body);
-    this.isFresh[body] = 0;
+    for (const j of carried) this.placeAndWrite(j, this.positions, this.velocities);
+    this.sensors.forget();
+    this.markMoved();
   }
 
   setControl(actuator: number, value: number): void {
-    const { maxForce } = this.scene.actuators[actuator]!;
-    // Not clamped by comparisons, so that NaN stays NaN and problem() sees it.
-    const clipped = Math.min(maxForce, Math.max(-maxForce, value));
-    if (clipped === this.controls[actuator]) return;
-    this.controls[actuator] = clipped;
-    this.forcesAreStale = true;
+    this.motors.set(actuator, value);
   }
 
   readSensor(sensor: number, out: Float64Array, offset = 0): void {
-    for (let i = 0; i < wrenchSize; i++) out[offset + i] = this.wrenches[sensor * wrenchSize + i]!;
+    this.sensors.read(sensor, out, offset);
   }
 
   step(): void {
-    if (this.forcesAreStale || !this.directionsHold) this.applyControls();
-    for (let i = 0; i < this.sensorBodies.length; i++)
-      store(this.bodies[this.sensorBodies[i]!]!.linvel(this.vector), this.velocitiesBefore, i * 3);
+    this.motors.apply();
+    this.sensors.beforeStep();
     this.advance();
     this.markMoved();
-    for (let i = 0; i < this.sensorBodies.length; i++) this.measureWrench(i);
   }
 
   problem(): string | null {
-    for (let body = 0; body < this.bodies.length; body++) {
-      const wrong = this.isDynamic[body] ? this.problemOf(body) : null;
-      if (wrong) return wrong;
+    const wrong = this.motors.problem();
+    if (wrong) return wrong;
+    for (let body = 0; body < this.scene.bodies.length; body++) {
+      const problem = this.isMoved[body] && this.isHost[body] ? this.problemOf(body) : null;
+      if (problem) return problem;
     }
     return null;
   }
 
   save(): Uint8Array {
     // Equal worlds give equal bytes, whatever forces an earlier step left behind.
-    if (this.forcesAreStale) this.applyControls();
+    this.motors.settle();
     const snapshot = this.world.takeSnapshot();
     const bytes = new Uint8Array(this.kept.byteLength + snapshot.byteLength);
     bytes.set(new Uint8Array(this.kept.buffer, 0, this.kept.byteLength));
@@ -236,6 +211,35 @@ export class RapierWorld implements PhysicsWorld {
       throw new GroundtwinError('SNAPSHOT_INVALID', { problem: `it has ${state.byteLength} bytes, at least ${head + 1} were expected` });
     this.replaceWorld(state.subarray(head));
     new Uint8Array(this.kept.buffer, 0, head).set(state.subarray(0, head));
+  }
+
+  /** @internal */
+  rigidOf(body: number): RigidBody | undefined {
+    return this.isMoved[body] ? this.rigid[this.built.compoundOf[body]!] : undefined;
+  }
+
+  /** Of the rigid body that a body is part of; world frame; reused. @internal */
+  centreOfMass(body: number): Triple {
+    const { host } = this.built.compounds[this.built.compoundOf[body]!]!;
+    this.refresh(host);
+    this.setArm(host);
+    const at = host * bodyStateSize;
+    this.point.x = this.states[at]! + this.arm[0]!;
+    this.point.y = this.states[at + 1]! + this.arm[1]!;
+    this.point.z = this.states[at + 2]! + this.arm[2]!;
+    return this.point;
+  }
+
+  /** Brings a body's row of `states` up to date. @internal */
+  refresh(body: number): void {
+    if (this.isFresh[body]) return;
+    if (this.isHost[body]) this.readBody(body);
+    else {
+      const joint = this.tree.joints[this.tree.holder[body]!]!;
+      this.refresh(joint.parent);
+      placeChild(joint, this.positions, this.velocities, this.states);
+    }
+    this.isFresh[body] = 1;
   }
 
   free(): void {
@@ -253,7 +257,20 @@ export class RapierWorld implements PhysicsWorld {
     let sum = 0;
     for (let i = 0; i < bodyStateSize; i++) sum += this.states[at + i]!;
     if (!Number.isFinite(sum)) return `the pose or velocity of body '${this.scene.bodies[body]!.name}' is not finite`;
-    return this.bodies[body]!.isEnabled() ? null : `the engine disabled body '${this.scene.bodies[body]!.name}'`;
+    return this.rigidOf(body)!.isEnabled() ? null : `the engine disabled body '${this.scene.bodies[body]!.name}'`;
+  }
+
+  private refreshed(joint: number): JointTree['joints'][number] {
+    const held = this.tree.joints[joint]!;
+    this.refresh(held.parent);
+    this.refresh(held.child);
+    return held;
+  }
+
+  private placeAndWrite(j: number, positions: ArrayLike<number>, velocities: ArrayLike<number>): void {
+    const joint = this.tree.joints[j]!;
+    placeChild(joint, positions, velocities, this.states);
+    if (this.isHost[joint.child]) this.writeBody(joint.child);
   }
 
   private indexOf(what: string, named: readonly { readonly name: string }[], name: string): number {
@@ -266,17 +283,20 @@ export class RapierWorld implements PhysicsWorld {
     throw new GroundtwinError('SCENE_INVALID', { scene: this.scene.name, problem });
   }
 
-  /** Points everything at a Rapier world: the one built, or one restored from a snapshot. Handles stay the same, objects do not. */
+  /** Points everything at a Rapier world restored from a snapshot. Handles stay the same, objects do not. */
   private attach(world: World): void {
     this.world = world;
-    this.built.bodyHandles.forEach((handle, i) => {
-      this.bodies[i] = world.getRigidBody(handle);
-    });
-    this.contacts?.attach(world);
+    this.findRigid();
+    this.sensors.attach(world);
+    this.motors.attach(world);
     this.advance = stepperOf(world, this.gravity);
     this.isFresh.fill(0);
-    // A saved world holds the forces of its saved controls.
-    this.forcesAreStale = false;
+  }
+
+  private findRigid(): void {
+    this.built.bodyHandles.forEach((handle, i) => {
+      this.rigid[i] = this.world.getRigidBody(handle);
+    });
   }
 
   /** @throws SNAPSHOT_INVALID, leaving this world as it was. */
@@ -316,29 +336,32 @@ export class RapierWorld implements PhysicsWorld {
     );
   }
 
-  /** Forgets contacts and their impulses, but leaves bodies that no joint holds where they are. */
+  /** Forgets contacts and their impulses, but leaves free bodies where they are. */
   private returnToBuilt(): void {
-    const isKept = (body: number): boolean => this.isDynamic[body] === 1 && !this.tree.held[body] && this.problemOf(body) === null;
-    const kept = this.bodies.map((_, body) => body).filter(isKept);
+    const isKept = (body: number): boolean => this.isMoved[body] === 1 && this.tree.holder[body]! < 0 && this.problemOf(body) === null;
+    const kept = [...this.scene.bodies.keys()].filter(isKept);
+    const rows = kept.map((body) => this.states.slice(body * bodyStateSize, (body + 1) * bodyStateSize));
     this.load(this.pristine);
-    for (const body of kept) this.writeBody(body);
+    kept.forEach((body, i) => {
+      this.states.set(rows[i]!, body * bodyStateSize);
+      this.writeBody(body);
+    });
   }
 
   /** Rapier disables a body whose state is not finite, and never enables it again. */
   private areEnabled(): boolean {
-    for (let i = 0; i < this.bodies.length; i++) if (!this.bodies[i]!.isEnabled()) return false;
+    for (const rigid of this.rigid) if (!rigid.isEnabled()) return false;
     return true;
   }
 
-  /** After a step only fixed bodies are known to be where they were. */
+  /** After a step only what does not move is known to be where it was. */
   private markMoved(): void {
-    for (let i = 0; i < this.isFresh.length; i++) if (this.isDynamic[i]) this.isFresh[i] = 0;
+    for (let i = 0; i < this.isFresh.length; i++) if (this.isMoved[i]) this.isFresh[i] = 0;
   }
 
-  private refresh(body: number): void {
-    if (this.isFresh[body]) return;
+  private readBody(body: number): void {
     const at = body * bodyStateSize;
-    const rigidBody = this.bodies[body]!;
+    const rigidBody = this.rigid[this.built.compoundOf[body]!]!;
     store(rigidBody.translation(this.vector), this.states, at);
     const { x, y, z, w } = rigidBody.rotation(this.quaternion);
     this.states[at + orientationAt] = x;
@@ -348,7 +371,6 @@ export class RapierWorld implements PhysicsWorld {
     store(rigidBody.linvel(this.vector), this.states, at + velocityAt);
     store(rigidBody.angvel(this.vector), this.states, at + angularVelocityAt);
     this.moveToOrigin(body, -1);
-    this.isFresh[body] = 1;
   }
 
   /** Rapier's velocity is that of the centre of mass, ours that of the body frame's origin: adds (+1) or takes away (−1) ω × arm. */
@@ -365,17 +387,19 @@ export class RapierWorld implements PhysicsWorld {
     states[at + velocityAt + 2]! += sign * (wx * arm[1]! - wy * arm[0]!);
   }
 
-  /** From the body's origin to its centre of mass, world frame. */
-  private setArm(body: number): void {
+  /** From a host's origin to the centre of mass of its compound, world frame. */
+  private setArm(host: number): void {
     const com = this.centresOfMass;
-    rotateInto(this.states, body * bodyStateSize + orientationAt, com[body * 3]!, com[body * 3 + 1]!, com[body * 3 + 2]!, this.arm, 0);
+    const at = 3 * this.built.compoundOf[host]!;
+    rotateInto(this.states, host * bodyStateSize + orientationAt, com[at]!, com[at + 1]!, com[at + 2]!, this.arm, 0);
   }
 
-  /** Copies a body's row of `states` into Rapier. */
+  /** Copies a host's row of `states` into Rapier. */
   private writeBody(body: number): void {
     const { states, vector } = this;
     const at = body * bodyStateSize;
-    const rigidBody = this.bodies[body]!;
+    const rigidBody = this.rigidOf(body);
+    if (!rigidBody) return;
     rigidBody.setTranslation(load(states, at, vector), true);
     this.quaternion.x = states[at + orientationAt]!;
     this.quaternion.y = states[at + orientationAt + 1]!;
@@ -386,77 +410,6 @@ export class RapierWorld implements PhysicsWorld {
     rigidBody.setLinvel(load(states, at + velocityAt, vector), true);
     this.moveToOrigin(body, -1);
     rigidBody.setAngvel(load(states, at + angularVelocityAt, vector), true);
-  }
-
-  private applyControls(): void {
-    for (const body of this.driven) {
-      this.bodies[body]!.resetForces(true);
-      this.bodies[body]!.resetTorques(true);
-    }
-    for (let actuator = 0; actuator < this.controls.length; actuator++)
-      if (this.controls[actuator] !== 0) this.drive(this.actuatorJoints[actuator]!, this.controls[actuator]!);
-    this.forcesAreStale = false;
-  }
-
-  private drive(jointIndex: number, effort: number): void {
-    const joint = this.tree.joints[jointIndex]!;
-    this.refresh(joint.parent);
-    axisInWorld(joint, this.states, this.axis);
-    const { vector, axis } = this;
-    const child = this.bodies[joint.child]!;
-    const parent = this.isDynamic[joint.parent] ? this.bodies[joint.parent]! : undefined;
-    if (joint.spec.kind === 'hinge') {
-      child.addTorque(scale(axis, effort, vector), true);
-      parent?.addTorque(scale(axis, -effort, vector), true);
-      return;
-    }
-    // Before the force is written: reading a body reuses the same vector.
-    const point = this.centreOfMass(joint.child);
-    child.addForce(scale(axis, effort, vector), true);
-    parent?.addForceAtPoint(scale(axis, -effort, vector), point, true);
-  }
-
-  /** World frame; reused. */
-  private centreOfMass(body: number): Triple {
-    this.refresh(body);
-    this.setArm(body);
-    const at = body * bodyStateSize;
-    this.point.x = this.states[at]! + this.arm[0]!;
-    this.point.y = this.states[at + 1]! + this.arm[1]!;
-    this.point.z = this.states[at + 2]! + this.arm[2]!;
-    return this.point;
-  }
-
-  private measureWrench(sensor: number): void {
-    const contacts = this.contacts!;
-    const body = this.sensorBodies[sensor]!;
-    const { wrenches } = this;
-    contacts.measure(this.built.colliderHandles[body]!, this.centreOfMass(body));
-    const out = sensor * wrenchSize;
-    for (let i = 0; i < 3; i++) {
-      wrenches[out + i] = contacts.impulse[i]! / this.settings.step_s;
-      wrenches[out + 3 + i] = contacts.angularImpulse[i]! / this.settings.step_s;
-    }
-    if (contacts.pressure > 0 && !this.tree.joined[body]) this.addFriction(sensor, body, contacts.centre);
-  }
-
-  /** On a free body the whole contact force is the change of momentum less gravity; what is not normal is friction. */
-  private addFriction(sensor: number, body: number, centre: Float64Array): void {
-    const mass_kg = this.scene.bodies[body]!.inertial!.mass_kg;
-    const { wrenches, arm } = this;
-    const out = sensor * wrenchSize;
-    const after = this.bodies[body]!.linvel(this.vector);
-    for (let i = 0; i < 3; i++) {
-      const velocity = i === 0 ? after.x : i === 1 ? after.y : after.z;
-      const whole = mass_kg * ((velocity - this.velocitiesBefore[sensor * 3 + i]!) / this.settings.step_s - this.scene.gravity_mps2[i]!);
-      arm[i] = whole - wrenches[out + i]!;
-    }
-    for (let i = 0; i < 3; i++) {
-      const j = (i + 1) % 3;
-      const k = (i + 2) % 3;
-      wrenches[out + i]! += arm[i]!;
-      wrenches[out + 3 + i]! += centre[j]! * arm[k]! - centre[k]! * arm[j]!;
-    }
   }
 }
 
@@ -489,12 +442,6 @@ function stepperOf(world: World, gravity: RawVector): () => void {
     );
 }
 
-interface Triple {
-  x: number;
-  y: number;
-  z: number;
-}
-
 function store(from: Triple, into: Float64Array, at: number): void {
   into[at] = from.x;
   into[at + 1] = from.y;
@@ -505,12 +452,5 @@ function load(from: Float64Array, at: number, into: Triple): Triple {
   into.x = from[at]!;
   into.y = from[at + 1]!;
   into.z = from[at + 2]!;
-  return into;
-}
-
-function scale(direction: Float64Array, factor: number, into: Triple): Triple {
-  into.x = direction[0]! * factor;
-  into.y = direction[1]! * factor;
-  into.z = direction[2]! * factor;
   return into;
 }

@@ -69,3 +69,41 @@ export function twistAngle(
   const angle = w < 0 ? 2 * Math.atan2(-sine, -w) : 2 * Math.atan2(sine, w);
   return angle <= -Math.PI ? Math.PI : angle;
 }
+
+/** Writes the vector turned by the inverse of a rotation: from the world into the turned frame. May write onto its own input. */
+export function rotateBackInto(
+  rotation: ArrayLike<number>,
+  at: number,
+  x: number,
+  y: number,
+  z: number,
+  out: Float64Array,
+  outAt: number,
+): void {
+  const qx = -rotation[at]!;
+  const qy = -rotation[at + 1]!;
+  const qz = -rotation[at + 2]!;
+  const qw = rotation[at + 3]!;
+  const tx = 2 * (qy * z - qz * y);
+  const ty = 2 * (qz * x - qx * z);
+  const tz = 2 * (qx * y - qy * x);
+  out[outAt] = x + qw * tx + qy * tz - qz * ty;
+  out[outAt + 1] = y + qw * ty + qz * tx - qx * tz;
+  out[outAt + 2] = z + qw * tz + qx * ty - qy * tx;
+}
+
+/** Writes the rotation of b seen from a: a⁻¹·b. */
+export function relativeInto(a: ArrayLike<number>, aAt: number, b: ArrayLike<number>, bAt: number, out: Float64Array, outAt: number): void {
+  const ax = -a[aAt]!;
+  const ay = -a[aAt + 1]!;
+  const az = -a[aAt + 2]!;
+  const aw = a[aAt + 3]!;
+  const bx = b[bAt]!;
+  const by = b[bAt + 1]!;
+  const bz = b[bAt + 2]!;
+  const bw = b[bAt + 3]!;
+  out[outAt] = aw * bx + ax * bw + ay * bz - az * by;
+  out[outAt + 1] = aw * by + ay * bw + az * bx - ax * bz;
+  out[outAt + 2] = aw * bz + az * bw + ax * by - ay * bx;
+  out[outAt + 3] = aw * bw - ax * bx - ay * by - az * bz;
+}

@@ -150,6 +150,7 @@ function checkJoint(joint: JointSpec, bodies: ReadonlyMap<string, BodySpec>, ref
   for (const name of ['damping', 'armature', 'stiffness', 'dryFriction'] as const) atLeastZero(who, joint, name, refuse);
   if (joint.springRest !== undefined && !Number.isFinite(joint.springRest)) refuse(`${who} has springRest ${joint.springRest}`);
   checkKind(who, joint, refuse);
+  if (joint.kind === 'planar' && parent.kind !== 'fixed') refuse(`${who} is planar, but its parent '${joint.parent}' is not fixed`);
   checkLimits(who, joint, refuse);
   checkCompliance(who, joint.limitCompliance, refuse);
   checkRest(who, joint, parent, child, refuse);

@@ -9,7 +9,7 @@ const nowhere: TurningAxes = [false, false, false];
 /**
  * The axes that the joints between a body and the ground leave it to turn about. Locking the others changes nothing but rounding:
  * it spares the solver the tiny off-axis velocities, subnormal numbers that make a step of a cart-pole take twice as long.
- * Only a hinge along a coordinate axis, above slides and bolts, with every frame parallel to the world, is recognised; all else may turn freely.
+ * Only a hinge or planar joint along a coordinate axis, above slides and bolts, with every frame parallel to the world, is recognised; all else may turn freely.
  * A body carried by one that turns is never locked: Rapier's rows for a joint between two turned and locked bodies are singular, and an arm of
  * two links at rest would gain hundreds of rad/s in a step.
  * @param scene - checked. @returns one per body, scene order.
@@ -24,7 +24,8 @@ function axesOf(body: BodySpec, bodies: ReadonlyMap<string, BodySpec>, above: Re
   let hinged: number | undefined;
   let here = body;
   for (let joint = above.get(here.name); joint; joint = above.get(here.name)) {
-    if (joint.kind === 'hinge') {
+    if (joint.kind === 'ball') return everywhere;
+    if (joint.kind === 'hinge' || joint.kind === 'planar') {
       const axis = coordinateAxis(joint.axis);
       if (axis < 0 || here !== body) return everywhere;
       hinged = axis;
@@ -36,7 +37,7 @@ function axesOf(body: BodySpec, bodies: ReadonlyMap<string, BodySpec>, above: Re
 }
 
 /** 0, 1, 2 for ±x, ±y, ±z; −1 for any other direction. */
-function coordinateAxis(axis: readonly [number, number, number]): number {
+export function coordinateAxis(axis: readonly [number, number, number]): number {
   return axis.filter((part) => part === 0).length === 2 ? axis.findIndex((part) => part !== 0) : -1;
 }
 

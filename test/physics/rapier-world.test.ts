@@ -210,7 +210,7 @@ describe('a Rapier world', () => {
         world.setControl(0, Number.NaN);
         world.step();
         world.step();
-        expect(world.problem()).to.match(/body '\w+'/);
+        expect(world.problem()).to.match(/control of actuator '\w+' is not finite/);
         world.setJoints(rest, rest);
         expect(world.problem()).to.equal(null);
         const fresh = make(spec);

@@ -1,0 +1,228 @@
+import { Ray, type World } from '@dimforge/rapier3d';
+import type { Pose, RapierSettings, SceneSpec, SensorSpec } from '../core/scene-spec.ts';
+import { unreachable } from '../errors.ts';
+import { ContactSum } from './contact-wrench.ts';
+import { angularVelocityAt, bodyStateSize, orientationAt, positionOf, velocityAt, velocityOf } from './joint-tree.ts';
+import type { BuiltWorld } from './rapier-build.ts';
+import type { MovedBodies } from './rapier-motors.ts';
+import { composeInto, rotateBackInto, rotateInto } from './rotation.ts';
+import { orientationOf } from './scene-check.ts';
+
+/** Numbers a sensor keeps of the time before the last step: a velocity, m/s. */
+const memorySize = 3;
+/** Where the memory says whether there was a step since the world was put somewhere. */
+const steppedAt = 0;
+
+/** Elements that the sensors of a scene keep in a snapshot. */
+export function sensorMemorySize(scene: SceneSpec): number {
+  return 1 + memorySize * (scene.sensors ?? []).length;
+}
+
+interface Placed {
+  readonly spec: SensorSpec;
+  readonly body: number;
+  readonly joint: number;
+  readonly memoryAt: number;
+}
+
+/**
+ * Reads a world's sensors when asked; nothing is computed for those that are not.
+ *
+ * A `contactWrench` is exact in its normal part. Rapier does not report friction: on a body without joints it is found from the change of
+ * momentum and put at the centre of pressure; on a jointed body it is left out.
+ * A `ray` meets shapes that touch others; those that do not are nothing to Rapier.
+ */
+export class RapierSensors {
+  private readonly scene: SceneSpec;
+  private readonly step_s: number;
+  private readonly bodies: MovedBodies;
+  private readonly built: BuiltWorld;
+  private readonly memory: Float64Array;
+  private readonly sensors: readonly Placed[];
+  /** Those that compare with the time before a step. */
+  private readonly watchful: readonly Placed[];
+  private readonly masses_kg: Float64Array;
+  private readonly contacts: ContactSum;
+  private world: World;
+  private readonly site = new Float64Array(7);
+  private readonly velocity = new Float64Array(3);
+  private readonly wrench = new Float64Array(6);
+  private readonly centre = { x: 0, y: 0, z: 0 };
+
+  constructor(scene: SceneSpec, settings: RapierSettings, built: BuiltWorld, bodies: MovedBodies, memory: Float64Array) {
+    this.scene = scene;
+    this.step_s = settings.step_s;
+    this.bodies = bodies;
+    this.built = built;
+    this.memory = memory;
+    this.world = built.world;
+    this.contacts = new ContactSum(built.world);
+    const [bodyNames, jointNames] = [scene.bodies.map(({ name }) => name), scene.joints.map(({ name }) => name)];
+    this.sensors = (scene.sensors ?? []).map((spec, i) => ({
+      spec,
+      body: 'body' in spec ? bodyNames.indexOf(spec.body) : -1,
+      joint: 'joint' in spec ? jointNames.indexOf(spec.joint) : -1,
+      memoryAt: 1 + memorySize * i,
+    }));
+    this.watchful = this.sensors.filter(({ spec, body }) => spec.kind === 'imu' || (spec.kind === 'contactWrench' && this.isLoose(body)));
+    this.masses_kg = Float64Array.from(scene.bodies, ({ inertial }) => inertial?.mass_kg ?? 0);
+  }
+
+  attach(world: World): void {
+    this.world = world;
+    this.contacts.attach(world);
+  }
+
+  /** The world was put somewhere: what its sensors knew is void. */
+  forget(): void {
+    this.memory.fill(0);
+  }
+
+  beforeStep(): void {
+    this.memory[steppedAt] = 1;
+    for (const sensor of this.watchful) this.writeVelocity(sensor, this.memory, sensor.memoryAt);
+  }
+
+  read(index: number, out: Float64Array, offset: number): void {
+    const sensor = this.sensors[index]!;
+    const { spec } = sensor;
+    switch (spec.kind) {
+      case 'jointPosition':
+      case 'jointVelocity':
+        out[offset] = this.readJoint(sensor);
+        return;
+      case 'framePose':
+        this.writeSite(sensor.body, spec.site);
+        for (let i = 0; i < 7; i++) out[offset + i] = this.site[i]!;
+        return;
+      case 'imu':
+        return this.readImu(sensor, spec.site, out, offset);
+      case 'ray':
+        out[offset] = this.readRay(sensor.body, spec.site, spec.range_m);
+        return;
+      case 'contactWrench':
+        return this.readWrench(sensor, spec.about ?? 'body', out, offset);
+      default:
+        return unreachable(spec);
+    }
+  }
+
+  private readJoint({ spec, joint }: Placed): number {
+    const held = this.bodies.tree.joints[joint]!;
+    this.bodies.refresh(held.parent);
+    this.bodies.refresh(held.child);
+    return (spec.kind === 'jointPosition' ? positionOf : velocityOf)(held, this.bodies.states);
+  }
+
+  /** Pose of a site in the world. */
+  private writeSite(body: number, site: Pose | undefined): void {
+    this.bodies.refresh(body);
+    const { states } = this.bodies;
+    const at = body * bodyStateSize;
+    const [x, y, z] = site?.position_m ?? [0, 0, 0];
+    rotateInto(states, at + orientationAt, x, y, z, this.site, 0);
+    for (let i = 0; i < 3; i++) this.site[i]! += states[at + i]!;
+    composeInto(states, at + orientationAt, site ? orientationOf(site) : [0, 0, 0, 1], 0, this.site, 3);
+  }
+
+  /** Of an IMU's site, or of the centre of mass of a loose body; world frame. */
+  private writeVelocity({ spec, body }: Placed, out: Float64Array, at: number): void {
+    if (spec.kind === 'contactWrench') {
+      const { x, y, z } = this.bodies.rigidOf(body)!.linvel();
+      out[at] = x;
+      out[at + 1] = y;
+      out[at + 2] = z;
+      return;
+    }
+    this.writeSite(body, spec.kind === 'imu' ? spec.site : undefined);
+    const { states } = this.bodies;
+    const from = body * bodyStateSize;
+    for (let i = 0; i < 3; i++) {
+      const j = (i + 1) % 3;
+      const k = (i + 2) % 3;
+      out[at + i] =
+        states[from + velocityAt + i]! +
+        states[from + angularVelocityAt + j]! * (this.site[k]! - states[from + k]!) -
+        states[from + angularVelocityAt + k]! * (this.site[j]! - states[from + j]!);
+    }
+  }
+
+  private readImu(sensor: Placed, site: Pose | undefined, out: Float64Array, offset: number): void {
+    const { velocity, scene, memory } = this;
+    this.writeVelocity(sensor, velocity, 0);
+    const stepped = memory[steppedAt]!;
+    for (let i = 0; i < 3; i++)
+      velocity[i] = (stepped * (velocity[i]! - memory[sensor.memoryAt + i]!)) / this.step_s - scene.gravity_mps2[i]!;
+    this.writeSite(sensor.body, site);
+    rotateBackInto(this.site, 3, velocity[0]!, velocity[1]!, velocity[2]!, out, offset);
+    const turning = sensor.body * bodyStateSize + angularVelocityAt;
+    const { states } = this.bodies;
+    rotateBackInto(this.site, 3, states[turning]!, states[turning + 1]!, states[turning + 2]!, out, offset + 3);
+  }
+
+  private readRay(body: number, site: Pose | undefined, range_m: number): number {
+    this.writeSite(body, site);
+    rotateInto(this.site, 3, 0, 0, 1, this.velocity, 0);
+    const [x, y, z] = this.site as unknown as [number, number, number];
+    const ray = new Ray({ x, y, z }, { x: this.velocity[0]!, y: this.velocity[1]!, z: this.velocity[2]! });
+    const own = this.world.getRigidBody(this.built.bodyHandles[this.built.compoundOf[body]!]!);
+    const hit = this.world.castRay(ray, range_m, true, undefined, undefined, undefined, own);
+    return hit ? Math.min(hit.timeOfImpact, range_m) : range_m;
+  }
+
+  private readWrench(sensor: Placed, about: 'body' | 'robot', out: Float64Array, offset: number): void {
+    const { wrench, contacts, step_s } = this;
+    wrench.fill(0);
+    if (this.memory[steppedAt]) {
+      if (about === 'body') this.writeCentre((body) => body === sensor.body);
+      else this.writeCentre((body) => this.bodies.tree.root[body] === this.bodies.tree.root[sensor.body]);
+      contacts.measure(this.built.colliderHandles[sensor.body]!, this.centre);
+      for (let i = 0; i < 3; i++) {
+        wrench[i] = contacts.impulse[i]! / step_s;
+        wrench[3 + i] = contacts.angularImpulse[i]! / step_s;
+      }
+      if (contacts.pressure > 0 && this.isLoose(sensor.body)) this.addFriction(sensor);
+    }
+    for (let i = 0; i < 6; i++) out[offset + i] = wrench[i]!;
+  }
+
+  /** The common centre of mass of some bodies, world frame, into `centre`. */
+  private writeCentre(isOne: (body: number) => boolean): void {
+    const { states } = this.bodies;
+    const sum = [0, 0, 0];
+    let mass_kg = 0;
+    this.scene.bodies.forEach(({ inertial }, body) => {
+      if (!inertial || !isOne(body)) return;
+      this.bodies.refresh(body);
+      const at = body * bodyStateSize;
+      const [x, y, z] = inertial.centreOfMass_m ?? [0, 0, 0];
+      rotateInto(states, at + orientationAt, x, y, z, this.velocity, 0);
+      mass_kg += inertial.mass_kg;
+      for (let i = 0; i < 3; i++) sum[i]! += inertial.mass_kg * (states[at + i]! + this.velocity[i]!);
+    });
+    this.centre.x = sum[0]! / mass_kg;
+    this.centre.y = sum[1]! / mass_kg;
+    this.centre.z = sum[2]! / mass_kg;
+  }
+
+  private isLoose(body: number): boolean {
+    return !this.bodies.tree.joined[body];
+  }
+
+  /** On a loose body the whole contact force is the change of momentum less gravity; what is not normal is friction. */
+  private addFriction(sensor: Placed): void {
+    const { wrench, velocity, scene, memory, step_s } = this;
+    const { centre } = this.contacts;
+    this.writeVelocity(sensor, velocity, 0);
+    for (let i = 0; i < 3; i++) {
+      const whole = this.masses_kg[sensor.body]! * ((velocity[i]! - memory[sensor.memoryAt + i]!) / step_s - scene.gravity_mps2[i]!);
+      velocity[i] = whole - wrench[i]!;
+    }
+    for (let i = 0; i < 3; i++) {
+      const j = (i + 1) % 3;
+      const k = (i + 2) % 3;
+      wrench[i]! += velocity[i]!;
+      wrench[3 + i]! += centre[j]! * velocity[k]! - centre[k]! * velocity[j]!;
+    }
+  }
+}
