@@ -1,9 +1,6 @@
 import type { Collider, TempContactManifold, Vector, World } from '@dimforge/rapier3d';
 import { rotateInto } from './rotation.ts';
 
-/** Numbers of a wrench: force then torque. */
-export const wrenchSize = 6;
-
 /**
  * Sums what touches one body after a physics step. Rapier reports normal impulses only; friction is found by the caller from momentum,
  * and acts at the centre of pressure, which is where Rapier's one friction constraint per manifold acts too.

@@ -111,9 +111,11 @@ export function placeChild(joint: TreeJoint, positions: ArrayLike<number>, veloc
 function writeTurn({ spec, positionAt }: TreeJoint, positions: ArrayLike<number>): void {
   switch (spec.kind) {
     case 'hinge':
-      return turnAbout(spec.axis, positions[positionAt]!);
+      turnAbout(spec.axis, positions[positionAt]!);
+      return;
     case 'planar':
-      return turnAbout(spec.axis, positions[positionAt + 2]!);
+      turnAbout(spec.axis, positions[positionAt + 2]!);
+      return;
     case 'ball':
       for (let i = 0; i < 4; i++) turn[i] = positions[positionAt + i]!;
       return;
@@ -122,7 +124,7 @@ function writeTurn({ spec, positionAt }: TreeJoint, positions: ArrayLike<number>
       turn.set(identity);
       return;
     default:
-      return unreachable(spec.kind);
+      unreachable(spec.kind);
   }
 }
 
@@ -134,27 +136,23 @@ function writeMotion(joint: TreeJoint, positions: ArrayLike<number>, velocities:
   turning.fill(0);
   switch (spec.kind) {
     case 'hinge':
-      return addAlong(spec.axis, states, parent, turning, velocities[v]!);
+      addAlong(spec.axis, states, parent, turning, velocities[v]!);
+      return;
     case 'slide':
-      return slide(spec.axis, states, parent, positions[p]!, velocities[v]!);
+      slide(spec.axis, states, parent, positions[p]!, velocities[v]!);
+      return;
     case 'planar':
       slide(spec.slideAxes![0], states, parent, positions[p]!, velocities[v]!);
       slide(spec.slideAxes![1], states, parent, positions[p + 1]!, velocities[v + 1]!);
-      return addAlong(spec.axis, states, parent, turning, velocities[v + 2]!);
+      addAlong(spec.axis, states, parent, turning, velocities[v + 2]!);
+      return;
     case 'ball':
-      return rotateInto(
-        states,
-        joint.child * bodyStateSize + orientationAt,
-        velocities[v]!,
-        velocities[v + 1]!,
-        velocities[v + 2]!,
-        turning,
-        0,
-      );
+      rotateInto(states, joint.child * bodyStateSize + orientationAt, velocities[v]!, velocities[v + 1]!, velocities[v + 2]!, turning, 0);
+      return;
     case 'fixed':
       return;
     default:
-      return unreachable(spec.kind);
+      unreachable(spec.kind);
   }
 }
 

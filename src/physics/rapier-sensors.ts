@@ -96,14 +96,16 @@ export class RapierSensors {
         for (let i = 0; i < 7; i++) out[offset + i] = this.site[i]!;
         return;
       case 'imu':
-        return this.readImu(sensor, spec.site, out, offset);
+        this.readImu(sensor, spec.site, out, offset);
+        return;
       case 'ray':
         out[offset] = this.readRay(sensor.body, spec.site, spec.range_m);
         return;
       case 'contactWrench':
-        return this.readWrench(sensor, spec.about ?? 'body', out, offset);
+        this.readWrench(sensor, spec.about ?? 'body', out, offset);
+        return;
       default:
-        return unreachable(spec);
+        unreachable(spec);
     }
   }
 
