@@ -185,7 +185,7 @@ export interface RapierSettings {
   readonly solverIterations?: number;
   /** Sweeps over the constraints in a substep. Default 1. */
   readonly pgsIterations?: number;
-  /** Hz: how stiff contacts are; higher sinks less. Default 30. */
+  /** How stiff contacts are; higher sinks less. Default 240. */
   readonly contactFrequency_Hz?: number;
 }
 
