@@ -45,6 +45,12 @@ export const errorTable = {
     `Training stopped: ${d.problem}. Check that the data are finite, varied and enough, or lower the learning rate.`,
   DATA_INVALID: (d: { path: string; problem: string }) =>
     `The data at '${d.path}' cannot be used: ${d.problem}. Record it anew with 'groundtwin record'.`,
+  REPLAY_INVALID: (d: { replay: string; problem: string }) =>
+    `${d.replay} is not a usable replay: ${d.problem}. Record it anew with 'groundtwin record --replay', or take an undamaged copy.`,
+  REPLAY_FOREIGN: (d: { replay: string; what: string; expected: string; got: string }) =>
+    `${d.replay} cannot be played here: its ${d.what} is ${d.expected}, the env's is ${d.got}. Make the env as it was made when recording.`,
+  REPLAY_REFUSED: (d: { env: string; problem: string }) =>
+    `${d.env}: this cannot be recorded: ${d.problem}. Begin a recording with reset({ seed }), and a new file before a limit is reached.`,
   // wire, server and client
   BAD_MESSAGE: (d: { field: string; expected: string }) => `Bad message: ${d.field} must be ${d.expected}.`,
   WIRE_VALUE: (d: { path: string; what: string }) =>

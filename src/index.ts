@@ -1,7 +1,17 @@
 /** The library: environments on physics, on a learned model, or on both at once. */
 import { randomInt } from 'node:crypto';
 import { envs } from '../envs/index.ts';
+import { type CheckOptions, checkEnv as checkEnvWith, type EnvReport, type MakeEnv } from './check/check-env.ts';
+import {
+  type CheckedRegistry,
+  checkRegistered as checkRegisteredWith,
+  type RegisteredCheckOptions,
+  type RegisteredReport,
+} from './check/check-registered.ts';
+import { packageJson } from './cli/run-description.ts';
 import { type Client, type ConnectOptions, connect as connectWith } from './client/index.ts';
+import type { VectorEnv } from './core/vector-env.ts';
+import { type ReplayFacts, recordReplay as recordReplayWith } from './data/record-replay.ts';
 import { nodeRuntime } from './onnx/index.ts';
 import { mujocoEngine } from './physics/mujoco-engine.ts';
 import { rapierEngine } from './physics/rapier-engine.ts';
@@ -25,6 +35,22 @@ export const makeVector: Registry['makeVector'] = (id, options) => registry.make
 export const connect = (options: Omit<ConnectOptions, 'clock'>): Promise<Client> =>
   connectWith({ ...options, clock: clockFrom(() => performance.now()) });
 
+const clock_s = () => performance.now() / 1000;
+
+/** Holds an env of your own to the contract of a vector env, check by check. */
+export const checkEnv = (make: MakeEnv, options: CheckOptions = {}): Promise<EnvReport> => checkEnvWith(make, { clock_s, ...options });
+
+/** Holds a registered env to the contract. @throws ENV_UNKNOWN, OPTION_INVALID. */
+export const checkRegistered = (of: CheckedRegistry, id: string, options: RegisteredCheckOptions = {}): Promise<RegisteredReport> =>
+  checkRegisteredWith(of, id, { clock_s, ...options });
+
+/** An env that writes a replay file while it is stepped; close it to end the file. @throws REPLAY_REFUSED from its methods. */
+export const recordReplay = (env: VectorEnv, path: string, facts: Omit<ReplayFacts, 'version'> = {}): VectorEnv =>
+  recordReplayWith(env, path, { ...facts, version: packageJson().version });
+
+export type { CheckOptions, CheckResult, EnvReport, MakeEnv } from './check/check-env.ts';
+export type { RegisteredCheckOptions, RegisteredReport } from './check/check-registered.ts';
+export { type Divergence, type ReplayReport, verifyReplay } from './check/verify-replay.ts';
 export type { Client, RemoteVectorEnv } from './client/index.ts';
 export type { Backend, InfoColumns } from './core/backend.ts';
 export type { PhysicsWorld } from './core/physics-world.ts';
@@ -33,6 +59,7 @@ export type { SceneSpec } from './core/scene-spec.ts';
 export type { StateShape, StateView } from './core/state-spec.ts';
 export type { AutoresetMode, ResetOptions, VectorEnv, VectorResetResult, VectorStepResult } from './core/vector-env.ts';
 export type { Wrapper, WrapperFactory } from './core/wrapper.ts';
+export { type Replay, readReplay } from './data/read-replay.ts';
 export { recordEpisode } from './data/record.ts';
 export { readTransitions, TransitionRecorder, type Transitions, writeTransitions } from './data/transitions.ts';
 export { type ErrorCode, GroundtwinError, isGroundtwinError } from './errors.ts';

@@ -1,8 +1,18 @@
 /** The figures of the physics truth and what shows it. */
 import { renderBench } from '../speed/render.ts';
+import { failingPairs } from './check-env-row.ts';
 import type { Row } from './row.ts';
 
 export const truthRows: readonly Row[] = [
+  {
+    id: 'truth.check_env',
+    what: 'registered environments, each on each of its engines, that fail a check of the contract',
+    operator: '=',
+    goal: 0,
+    unit: 'pairs',
+    budget_s: 120,
+    measure: ({ log }) => failingPairs(log),
+  },
   {
     id: 'truth.render_fps',
     what: 'software renderer, 64 × 64 colours + depth + segments, floor and 20 bodies, one core; 0 unless a second run gives the same bytes',

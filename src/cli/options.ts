@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { fewestSteps, mostSteps } from '../check/check-env.ts';
 import { GroundtwinError } from '../errors.ts';
 import { maxMembers } from '../world-model/contract.ts';
 
@@ -38,6 +39,11 @@ export function startCount(text: string): number {
   return integer(text, 2, 1e4);
 }
 
+/** Steps of a check's rollouts. */
+export function stepCount(text: string): number {
+  return integer(text, fewestSteps, mostSteps);
+}
+
 export function seedNumber(text: string): number {
   return integer(text, 0, 2 ** 32 - 1);
 }
@@ -47,11 +53,11 @@ export function portNumber(text: string): number {
 }
 
 /** Before any work is done for it. @throws OPTION_INVALID when there is a folder where a file is to be written, or the other way round. */
-export function requirePlaceFor(kind: 'file' | 'folder', path: string): void {
+export function requirePlaceFor(kind: 'file' | 'folder', path: string, option = '--out'): void {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined || found.isDirectory() === (kind === 'folder')) return;
   const [what, wanted] = kind === 'file' ? ['a folder', 'the name of a file'] : ['a file', 'the name of a folder'];
-  throw new GroundtwinError('OPTION_INVALID', { who: 'groundtwin', option: '--out', value: `${what}, ${path}`, allowed: wanted });
+  throw new GroundtwinError('OPTION_INVALID', { who: 'groundtwin', option, value: `${what}, ${path}`, allowed: wanted });
 }
 
 function integer(text: string, low: number, high: number): number {

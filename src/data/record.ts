@@ -1,4 +1,5 @@
 import type { Policy } from '../core/policy.ts';
+import type { VectorEnv } from '../core/vector-env.ts';
 import type { TaskEnv } from '../task/task-env.ts';
 import type { TransitionRecorder } from './transitions.ts';
 
@@ -9,6 +10,8 @@ export interface RecordOptions {
   readonly maxSteps: number;
   readonly episode: number;
   readonly onStep?: (step: number, episodeReturn: number) => void;
+  /** What stands on the env, of one lane, and steps it: to be recorded as a replay too. Default the env itself. */
+  readonly through?: Pick<VectorEnv, 'reset' | 'step'>;
 }
 
 /**
@@ -24,14 +27,17 @@ export async function recordEpisode(
 ): Promise<{ episodeReturn: number; steps: number }> {
   const active = Uint8Array.of(1);
   const commands = env.task.commands.length;
+  const { through } = options;
   policy.reset(options.seed);
-  await env.reset({ mask: active, seeds: Float64Array.of(options.seed) });
+  if (through) await through.reset({ seed: options.seed });
+  else await env.reset({ mask: active, seeds: Float64Array.of(options.seed) });
   let episodeReturn = 0;
   let steps = 0;
   while (steps < options.maxSteps) {
     const before = env.state.slice(0, env.spec.size);
     const action = await policy.act(env.batch.observation);
-    await env.step(action, active);
+    if (through) await through.step(action);
+    else await env.step(action, active);
     const problem = env.batch.problems[0];
     if (problem) throw problem;
     recorder.add(before, action, env.commands.subarray(0, commands), env.state.subarray(0, env.spec.size), options.episode);

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { renderBench } from '../../bench/speed/render.ts';
+import { failingPairs } from '../../bench/verify/check-env-row.ts';
 import { truthRows } from '../../bench/verify/truth-rows.ts';
 
 describe('rows of the topic truth', () => {
@@ -8,6 +9,12 @@ describe('rows of the topic truth', () => {
     const { hashes, framesPerSecond, withShadows } = renderBench(1);
     expect(hashes[0]).to.equal(hashes[1]);
     for (const speed of [framesPerSecond, withShadows]) expect(speed).to.be.above(0);
-    expect(truthRows.map(({ id }) => id)).to.deep.equal(['truth.render_fps']);
+    expect(truthRows.map(({ id }) => id)).to.deep.equal(['truth.check_env', 'truth.render_fps']);
+  });
+
+  it('count the pairs of env and engine that break the contract', async () => {
+    const { measured, raw } = await failingPairs(() => {}, ['Pendulum-v0']);
+    expect(measured).to.equal(0);
+    expect(raw).to.have.length(1);
   });
 });

@@ -28,7 +28,11 @@ async function push(env: TaskEnv, share: number, steps: number): Promise<{ meanZ
 }
 
 describe('contact forces as a signal', () => {
-  keepsTheContract((lanes) => registry.makeVector(contactBox.id, { lanes }), 30);
+  keepsTheContract((lanes, options) => registry.makeVector(contactBox.id, { lanes, ...options }), 30, {
+    takes: ['autoreset', 'maxEpisodeSteps'],
+    horizon: contactBox.horizon,
+    params: contactBox.params,
+  });
 
   it('are the weight at rest, on average over the physics steps', async () => {
     const env = await registry.truth(contactBox.id);

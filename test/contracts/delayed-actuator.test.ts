@@ -26,7 +26,11 @@ async function commandsOf(env: TaskEnv, actions: readonly number[]): Promise<num
 }
 
 describe('a delayed actuator', () => {
-  keepsTheContract((lanes) => registry.makeVector(tasks[2]!.id, { lanes }), 30);
+  keepsTheContract((lanes, options) => registry.makeVector(tasks[2]!.id, { lanes, ...options }), 30, {
+    takes: ['autoreset', 'maxEpisodeSteps'],
+    horizon: tasks[2]!.horizon,
+    params: tasks[2]!.params,
+  });
 
   for (const [i, delaySteps] of delays.entries())
     it(`shifts any sequence of actions by exactly ${delaySteps}, zeros first, on truth and on a model`, async () => {

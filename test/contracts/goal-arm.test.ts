@@ -25,7 +25,11 @@ function anglesFor([x, y]: readonly number[]): [number, number] {
 }
 
 describe('a goal arm', () => {
-  keepsTheContract((lanes) => registry.makeVector(goalArm.id, { lanes }), 40);
+  keepsTheContract((lanes, options) => registry.makeVector(goalArm.id, { lanes, ...options }), 40, {
+    takes: ['autoreset', 'maxEpisodeSteps'],
+    horizon: goalArm.horizon,
+    params: goalArm.params,
+  });
 
   it('observes as a goal env: what is reached, and what is wanted', async () => {
     const env = await registry.make(goalArm.id);

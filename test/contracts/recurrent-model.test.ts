@@ -39,7 +39,9 @@ describe('a recurrent model', () => {
     Array.from({ length: lanes }, (_, lane) => env.state[lane * 3]!);
   const all = (lanes: number) => new Uint8Array(lanes).fill(1);
 
-  keepsTheContract((lanes) => endlessRegistry.makeVector(endless.id, { lanes, backend: 'model', model, maxEpisodeSteps: 12 }), 30);
+  keepsTheContract((lanes) => endlessRegistry.makeVector(endless.id, { lanes, backend: 'model', model, maxEpisodeSteps: 12 }), 30, {
+    horizon: 12,
+  });
 
   it('carries its memory from step to step, each lane its own', async () => {
     const env = await dreams(2);

@@ -1,7 +1,7 @@
 /** Small tasks that ask of DESIGN.md what the shipped envs do not: contact signals, goals, delays, model memory, several agents. */
 import type { BodySpec, SceneSpec, Vector3 } from '../../src/core/scene-spec.ts';
 import { wrapAngle } from '../../src/core/state-spec.ts';
-import { box, dict, type TypedArray, type Values } from '../../src/spaces/space.ts';
+import { box, dict, type TypedArray } from '../../src/spaces/space.ts';
 import { type AnyTask, anyTask, defineTask } from '../../src/task/task.ts';
 
 const nowhere: SceneSpec = { name: 'nowhere', gravity_mps2: [0, 0, 0], bodies: [], joints: [], actuators: [] };
@@ -461,8 +461,3 @@ export const twoCarts = anyTask(
     },
   }),
 );
-
-/** Every number of a batch, parts of a Dict in order. */
-export function numbersOf(values: Values): number[] {
-  return ArrayBuffer.isView(values) ? Array.from(values as TypedArray) : Object.values(values as Record<string, Values>).flatMap(numbersOf);
-}

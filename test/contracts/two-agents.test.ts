@@ -8,7 +8,11 @@ import { twoCarts } from './stub-tasks.ts';
 const registry = registryOf(twoCarts);
 
 describe('two agents on one axis', () => {
-  keepsTheContract((lanes) => registry.makeVector(twoCarts.id, { lanes }), 40);
+  keepsTheContract((lanes, options) => registry.makeVector(twoCarts.id, { lanes, ...options }), 40, {
+    takes: ['autoreset', 'maxEpisodeSteps'],
+    horizon: twoCarts.horizon,
+    params: twoCarts.params,
+  });
 
   it('have an axis of their own in observation, action and reward', async () => {
     const env = await registry.makeVector(twoCarts.id, { lanes: 3 });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { Command, type Option } from 'commander';
+import { type Argument, Command, type Option } from 'commander';
 import { addCommands } from '../../src/cli/commands/index.ts';
 import { exitCodes } from '../../src/cli/exit-codes.ts';
 
@@ -10,7 +10,11 @@ const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
 const program = new Command('groundtwin');
 addCommands(program, () => {});
 
-const nameOf = (command: Command) => [command.name(), ...command.registeredArguments.map((argument) => `<${argument.name()}>`)].join(' ');
+const usageOf = (argument: Argument) => {
+  const name = `${argument.name()}${argument.variadic ? '...' : ''}`;
+  return argument.required ? `<${name}>` : `[${name}]`;
+};
+const nameOf = (command: Command) => [command.name(), ...command.registeredArguments.map(usageOf)].join(' ');
 
 /** A row of the table that docs/cli.md holds for an option. */
 function rowOf({ flags, mandatory, defaultValue, envVar, argChoices, description }: Option): string {

@@ -34,7 +34,11 @@ async function stepUntilEnd(env: LocalVectorEnv, shares: readonly number[]): Pro
 }
 
 describe('walkers behind a vector env', () => {
-  keepsTheContract(async (lanes) => walkers(lanes, { wrappers: [timeLimit(9)] }), 40);
+  keepsTheContract(async (lanes, options) => walkers(lanes, { ...options, wrappers: [timeLimit(9)] }), 40, {
+    takes: ['autoreset'],
+    horizon: 9,
+    params: walker.params,
+  });
 });
 
 describe('autoreset nextStep', () => {

@@ -1,9 +1,11 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
+import type { VectorEnv } from '../../core/vector-env.ts';
 import { recordEpisode } from '../../data/record.ts';
 import { TransitionRecorder, writeTransitions } from '../../data/transitions.ts';
-import { registry } from '../../index.ts';
+import { recordReplay, registry } from '../../index.ts';
 import { Rng } from '../../math/rng.ts';
+import type { TaskEnv } from '../../task/task-env.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { count, envOption, type Finish, requirePlaceFor, withCommon } from '../options.ts';
 import { policyOf } from '../policies.ts';
@@ -18,6 +20,7 @@ interface RecordOptions {
   readonly hold: number;
   readonly episodes: number;
   readonly out: string;
+  readonly replay?: string;
 }
 
 export function addRecord(program: Command, finish: Finish): void {
@@ -29,6 +32,7 @@ export function addRecord(program: Command, finish: Finish): void {
     .option('--hold <n>', 'steps that a random action is held', count, 5)
     .option('--episodes <n>', 'episodes', count, 4)
     .requiredOption('--out <file>', 'where to write, as in data.bin')
+    .option('--replay <file>', 'write a replay there too, for `groundtwin replay verify`')
     .action(async (options: RecordOptions) => finish(await record(options)));
 }
 
@@ -37,25 +41,33 @@ async function record(options: RecordOptions): Promise<number> {
   const task = registry.task(options.env);
   const out = resolve(options.out);
   requirePlaceFor('file', out);
+  if (options.replay !== undefined) requirePlaceFor('file', resolve(options.replay), '--replay');
   const policy = await policyOf(task, options);
-  const env = await registry.truth(task.id, 1);
+  const { env, through } = await openTruth(options);
   const recorder = new TransitionRecorder(task);
   const rng = new Rng(options.seed);
   const returns: number[] = [];
   for (let episode = 0; episode < options.episodes; episode++) {
     const stage = `episode ${episode + 1} of ${options.episodes}`;
     const onStep = (done: number) => screen.progress({ stage, done, of: task.horizon });
-    returns.push(
-      (await recordEpisode(env, policy, recorder, { seed: rng.uint32(), maxSteps: task.horizon, episode, onStep })).episodeReturn,
-    );
+    const seed = rng.uint32();
+    const settings = { seed, maxSteps: task.horizon, episode, onStep, ...(through ? { through } : {}) };
+    returns.push((await recordEpisode(env, policy, recorder, settings)).episodeReturn);
   }
-  await env.close();
+  await (through ?? env).close();
   screen.settle();
   writeTransitions(out, task, recorder.transitions());
   const { count: transitions } = recorder.transitions();
   screen.result(
-    { env: task.id, policy: policy.name, out, transitions, returns },
+    { env: task.id, policy: policy.name, out, transitions, returns, ...(options.replay ? { replay: resolve(options.replay) } : {}) },
     `${transitions} transitions of ${task.id} (${policy.name}) in ${out}`,
   );
   return exitCodes.ok;
+}
+
+/** For a replay, the same truth under the vector env that `make` gives: what is verified is what users step. */
+async function openTruth({ env: id, replay }: RecordOptions): Promise<{ env: TaskEnv; through?: VectorEnv }> {
+  if (replay === undefined) return { env: await registry.truth(id, 1) };
+  const vector = await registry.makeVector(id, { lanes: 1, autoreset: 'disabled' });
+  return { env: vector.backend as TaskEnv, through: recordReplay(vector, resolve(replay)) };
 }
