@@ -6,6 +6,7 @@ import type { WrapperFactory } from '../core/wrapper.ts';
 import { GroundtwinError } from '../errors.ts';
 import type { OnnxRuntime } from '../onnx/index.ts';
 import { PhysicsDynamics } from '../task/physics-dynamics.ts';
+import type { Ranges } from '../task/randomize.ts';
 import type { AnyTask } from '../task/task.ts';
 import { TaskEnv } from '../task/task-env.ts';
 import { TwinEnv, type TwinOptions } from '../twin/twin-env.ts';
@@ -22,6 +23,8 @@ export interface MakeOptions extends TwinOptions {
   readonly backend?: 'truth' | 'model' | 'twin';
   /** What moves truth. Default 'rapier'; a task names the engines it has settings for. */
   readonly engine?: EngineName;
+  /** Physical parameters drawn anew for each episode, from its seed: the task's own ranges (true) or these. Not for a twin's model. */
+  readonly randomize?: boolean | Ranges;
   /** Folder of a model, or one already loaded; required unless the backend is truth. */
   readonly model?: string | WorldModel;
   /** Applied outside the time limit, innermost first. */
@@ -112,9 +115,9 @@ export class Registry {
   }
 
   /** Truth without wrappers: for recorders and planners that need the state itself. */
-  async truth(id: string, lanes = 1, engine: EngineName = 'rapier'): Promise<TaskEnv> {
+  async truth(id: string, lanes = 1, engine: EngineName = 'rapier', randomize?: Ranges): Promise<TaskEnv> {
     const task = this.task(id);
-    return new TaskEnv(task, new PhysicsDynamics(task, await this.engine(engine)), lanes);
+    return new TaskEnv(task, new PhysicsDynamics(task, await this.engine(engine)), lanes, randomize ? { randomize } : {});
   }
 
   /** @throws OPTION_INVALID for an engine there is none of, ENGINE_MISSING where it is not installed. */
@@ -157,7 +160,7 @@ export class Registry {
     const kind = options.backend ?? 'truth';
     switch (kind) {
       case 'truth':
-        return this.truth(task.id, lanes, options.engine);
+        return this.truth(task.id, lanes, options.engine, rangesOf(task, options.randomize));
       case 'model':
         return this.imagined(task.id, requireModel(task, options), lanes);
       case 'twin': {
@@ -166,7 +169,12 @@ export class Registry {
           disagreement: true,
           ownsModel: typeof given === 'string',
         });
-        return new TwinEnv(await this.truth(task.id, lanes, options.engine), new TaskEnv(task, dynamics, lanes), dynamics, options);
+        return new TwinEnv(
+          await this.truth(task.id, lanes, options.engine, rangesOf(task, options.randomize)),
+          new TaskEnv(task, dynamics, lanes),
+          dynamics,
+          options,
+        );
       }
       default:
         throw new GroundtwinError('OPTION_INVALID', {
@@ -181,6 +189,18 @@ export class Registry {
   private model(task: AnyTask, model: string | WorldModel): Promise<WorldModel> {
     return typeof model === 'string' ? this.loadModel(task.id, model) : Promise.resolve(model);
   }
+}
+
+function rangesOf(task: AnyTask, randomize: MakeOptions['randomize']): Ranges | undefined {
+  if (randomize === undefined || randomize === false) return undefined;
+  if (randomize !== true) return randomize;
+  if (task.randomize) return task.randomize;
+  throw new GroundtwinError('OPTION_INVALID', {
+    who: task.id,
+    option: 'randomize',
+    value: 'true',
+    allowed: `ranges of its parameters (${Object.keys(task.params).join(', ')}): the task declares none`,
+  });
 }
 
 function requireModel(task: AnyTask, options: MakeOptions): string | WorldModel {

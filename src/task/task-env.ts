@@ -8,10 +8,11 @@ import { layOut, type MutableStateView, type StateShape, type StateSpec, type St
 import { GroundtwinError } from '../errors.ts';
 import { Rng } from '../math/rng.ts';
 import { allocate, copyValues, rowOf, type Space, type TypedArray, type Values } from '../spaces/space.ts';
+import { checkRanges, drawParams, type Ranges } from './randomize.ts';
 import type { AnyTask, Params, RewardTerm } from './task.ts';
 
 /** Streams of one episode seed; each concern has its own, so adding noise to one never shifts another. */
-const streams = { task: 0, sensor: 1 } as const;
+const streams = { task: 0, sensor: 1, params: 2 } as const;
 
 interface Side {
   rows: Float64Array;
@@ -23,6 +24,11 @@ interface SavedLane {
   readonly params: Params;
   readonly taskRng: number[];
   readonly sensorRng: number[];
+}
+
+export interface TaskEnvOptions {
+  /** Physical parameters drawn anew for each episode, from its seed; those that `reset` is given win. */
+  readonly randomize?: Ranges;
 }
 
 export class TaskEnv implements Backend {
@@ -52,8 +58,11 @@ export class TaskEnv implements Backend {
   private readonly faults: (string | null)[];
   private readonly terms: readonly { weight: number; term: RewardTerm<StateShape>; column: Float64Array }[];
   private readonly rewardInput: RewardInput;
+  private readonly ranges: Ranges | undefined;
+  private readonly paramsRng = new Rng(0);
 
-  constructor(task: AnyTask, dynamics: Dynamics, lanes: number) {
+  /** @throws OPTION_INVALID for lanes or ranges that cannot be, SCENE_INVALID where an end of all ranges makes no scene. */
+  constructor(task: AnyTask, dynamics: Dynamics, lanes: number, options: TaskEnvOptions = {}) {
     if (!Number.isInteger(lanes) || lanes < 1)
       throw new GroundtwinError('OPTION_INVALID', {
         who: task.id,
@@ -61,6 +70,8 @@ export class TaskEnv implements Backend {
         value: String(lanes),
         allowed: 'an integer of at least 1',
       });
+    this.ranges = options.randomize;
+    if (this.ranges) checkEnds(task, dynamics, this.ranges);
     this.task = task;
     this.dynamics = dynamics;
     this.id = task.id;
@@ -117,10 +128,10 @@ export class TaskEnv implements Backend {
 
   reset(request: ResetRequest): void | Promise<void> {
     const started: Promise<void>[] = [];
-    const params = this.checkedParams(request.params);
+    const overrides = this.checkedParams(request.params);
     for (let lane = 0; lane < this.lanes; lane++) {
       if (!request.mask[lane]) continue;
-      this.draw(lane, request.seeds[lane]!, params);
+      this.draw(lane, request.seeds[lane]!, this.episodeParams(request.seeds[lane]!, overrides));
       const pending = this.begin(lane, request.seeds[lane]!);
       if (pending) started.push(pending);
     }
@@ -133,7 +144,7 @@ export class TaskEnv implements Backend {
    * @param row - float64 `[size]`.
    */
   setState(lane: number, row: ArrayLike<number>, seed: number, params: Params = this.task.params): void | Promise<void> {
-    this.laneParams[lane] = params;
+    this.takeParams(lane, params);
     this.taskRngs[lane]!.seed(seed, streams.task);
     this.sensorRngs[lane]!.seed(seed, streams.sensor);
     this.rowAt(this.now, lane).set(row);
@@ -186,7 +197,7 @@ export class TaskEnv implements Backend {
     const state = new Float64Array(row.slice().buffer);
     this.checkSaved(head, state);
     this.dynamics.load(lane, parts[1]!, state, this.now.views[lane]!, head.params);
-    this.laneParams[lane] = head.params;
+    this.takeParams(lane, head.params);
     this.taskRngs[lane]!.load(head.taskRng);
     this.sensorRngs[lane]!.load(head.sensorRng);
     this.rowAt(this.now, lane).set(state);
@@ -217,21 +228,33 @@ export class TaskEnv implements Backend {
     if (!state.every(Number.isFinite)) refuse('its state is not finite');
   }
 
-  /** Refuses before any lane is touched. */
-  private checkedParams(overrides: Params | undefined): Params {
-    if (!overrides) return this.task.params;
+  /** Refuses before any lane is touched. @returns what wins over defaults and draws. */
+  private checkedParams(overrides: Params | undefined): Params | undefined {
+    if (!overrides) return undefined;
     refuseUnknownParams(this.task, overrides);
-    const params = { ...this.task.params, ...overrides };
-    this.dynamics.check?.(params);
-    return params;
+    this.dynamics.check?.({ ...this.task.params, ...overrides });
+    return overrides;
+  }
+
+  private episodeParams(seed: number, overrides: Params | undefined): Params {
+    if (!this.ranges) return overrides ? { ...this.task.params, ...overrides } : this.task.params;
+    this.paramsRng.seed(seed, streams.params);
+    return { ...this.task.params, ...drawParams(this.ranges, this.paramsRng), ...overrides };
   }
 
   private draw(lane: number, seed: number, params: Params): void {
-    this.laneParams[lane] = params;
+    this.takeParams(lane, params);
     this.taskRngs[lane]!.seed(seed, streams.task);
     this.sensorRngs[lane]!.seed(seed, streams.sensor);
     this.rowAt(this.now, lane).fill(0);
     this.task.initial(this.taskRngs[lane]!, this.laneParams[lane]!, this.now.views[lane]!);
+  }
+
+  /** Of the lane's episode; shown in `info.params` where they are drawn. */
+  private takeParams(lane: number, params: Params): void {
+    this.laneParams[lane] = params;
+    const columns = this.batch.info.params as Record<string, Float64Array> | undefined;
+    for (const name in columns) columns[name]![lane] = params[name]!;
   }
 
   private begin(lane: number, seed: number): void | Promise<void> {
@@ -336,6 +359,10 @@ export class TaskEnv implements Backend {
     return { rows, views: viewsOver(this.task.state, rows, this.lanes) };
   }
 
+  private paramColumns(ranges: Ranges): InfoColumns {
+    return Object.fromEntries(Object.keys(ranges).map((name) => [name, new Float64Array(this.lanes)]));
+  }
+
   private makeBatch(): StepBatch {
     const slots = this.lanes * this.agents;
     const rewardTerms = Object.fromEntries(Object.keys(this.task.reward).map((name) => [name, new Float64Array(slots)]));
@@ -344,7 +371,7 @@ export class TaskEnv implements Backend {
       reward: new Float64Array(slots),
       terminated: new Uint8Array(this.lanes),
       truncated: new Uint8Array(this.lanes),
-      info: { rewardTerms } as InfoColumns,
+      info: { rewardTerms, ...(this.ranges && { params: this.paramColumns(this.ranges) }) } as InfoColumns,
       problems: perLane(this.lanes, () => null),
     };
   }
@@ -369,6 +396,12 @@ function allFinite(values: Float64Array, start: number, length: number): boolean
 
 function flatten(values: Values): TypedArray[] {
   return ArrayBuffer.isView(values) ? [values as TypedArray] : Object.values(values as Record<string, Values>).flatMap(flatten);
+}
+
+function checkEnds(task: AnyTask, dynamics: Dynamics, ranges: Ranges): void {
+  checkRanges(task.id, ranges, Object.keys(task.params));
+  for (const end of ['low', 'high'] as const)
+    dynamics.check?.({ ...task.params, ...Object.fromEntries(Object.entries(ranges).map(([name, range]) => [name, range[end]])) });
 }
 
 function refuseUnknownParams(task: AnyTask, overrides: Params): void {

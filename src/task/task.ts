@@ -7,6 +7,7 @@ import type { MujocoSettings, RapierSettings, SceneSpec } from '../core/scene-sp
 import type { MutableStateView, StateShape, StateView } from '../core/state-spec.ts';
 import type { Rng } from '../math/rng.ts';
 import type { Space, Values } from '../spaces/space.ts';
+import type { Ranges } from './randomize.ts';
 
 export type Params = Readonly<Record<string, number>>;
 
@@ -50,6 +51,8 @@ export interface Task<S extends StateShape = StateShape> {
   readonly solvedAt?: number;
   /** Physical parameters with their defaults; `reset({ params })` overrides them. */
   readonly params: Params;
+  /** What `randomize: true` draws anew for each episode. */
+  readonly randomize?: Ranges;
   /** Settings of each engine the task runs on; `step_s` divides `controlDt_s`. */
   readonly engines: { readonly rapier: RapierSettings; readonly mujoco?: MujocoSettings };
   /** Bodies, joints, actuators for these parameters. */
