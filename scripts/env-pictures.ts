@@ -2,16 +2,16 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { encode } from 'fast-png';
+import type { Camera, PixelArray } from '../src/core/picture.ts';
 import { layOut } from '../src/core/state-spec.ts';
 import { registry } from '../src/index.ts';
-import { rapierEngine } from '../src/physics/rapier-engine.ts';
-import { type Camera, type Picture, Renderer } from '../src/render/index.ts';
-import { BodyPoses } from '../src/task/body-poses.ts';
+import { TaskPainter } from '../src/task/task-painter.ts';
 
-interface Scene {
+export interface EnvPicture {
   readonly id: string;
   readonly folder: string;
-  readonly camera: Camera;
+  /** Default that of `render()`. */
+  readonly camera?: string | Camera;
   /** Entries that are not 0. */
   readonly state: Readonly<Record<string, number>>;
 }
@@ -22,7 +22,7 @@ const fromTheFront = (height_m: number, distance_m: number): Camera => ({
   fieldOfView_rad: 0.7,
 });
 
-const scenes: readonly Scene[] = [
+export const envPictures: readonly EnvPicture[] = [
   {
     id: 'CartPoleSwingUp-v0',
     folder: 'cart-pole-swing-up',
@@ -38,29 +38,33 @@ const height = 240;
 /** Rays a pixel, each way: edges are averaged over them. */
 const fineness = 4;
 
-async function draw({ id, folder, camera, state }: Scene): Promise<void> {
+/** The picture as it should stand in the env's folder. */
+export async function drawEnv({ id, camera, state }: EnvPicture): Promise<PixelArray<Uint8Array>> {
   const task = registry.task(id);
-  const world = (await rapierEngine()).createWorld(task.scene(task.params), task.engines.rapier);
-  const poses = new BodyPoses(task, world);
-  const row = new Float64Array(layOut(task.state).size);
-  for (const [name, value] of Object.entries(state)) row[layOut(task.state).entries.find((entry) => entry.name === name)!.offset] = value;
-  const renderer = new Renderer(poses.bodies, { camera, width: fineness * width, height: fineness * height, shadows: true });
-  const data = averaged(renderer.render(poses.of(row)));
-  world.free();
-  const file = fileURLToPath(new URL(`../envs/${folder}/picture.png`, import.meta.url));
-  writeFileSync(file, encode({ width, height, data, channels: 3 }));
+  const { size, entries } = layOut(task.state);
+  const row = new Float64Array(size);
+  for (const [name, value] of Object.entries(state)) row[entries.find((entry) => entry.name === name)!.offset] = value;
+  const painter = new TaskPainter(task, () => registry.engine('rapier'));
+  const view = { ...(camera ? { camera } : {}), width: fineness * width, height: fineness * height, shadows: true };
+  const fine = await painter.render('rgb_array', { row, params: task.params }, view);
+  painter.free();
+  return averaged(fine);
 }
 
-function averaged({ rgb }: Picture): Uint8Array {
+function averaged({ data }: PixelArray<Uint8Array>): PixelArray<Uint8Array> {
   const sums = new Float64Array(width * height * 3);
-  for (let i = 0; i < rgb.length; i++) {
+  for (let i = 0; i < data.length; i++) {
     const pixel = Math.floor(i / 3);
     const column = Math.floor((pixel % (fineness * width)) / fineness);
     const row = Math.floor(pixel / (fineness * width) / fineness);
     const to = 3 * (row * width + column) + (i % 3);
-    sums[to] = sums[to]! + rgb[i]! / fineness ** 2;
+    sums[to] = sums[to]! + data[i]! / fineness ** 2;
   }
-  return Uint8Array.from(sums, Math.round);
+  return { width, height, channels: 3, data: Uint8Array.from(sums, Math.round) };
 }
 
-for (const scene of scenes) await draw(scene);
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  for (const picture of envPictures) {
+    const file = fileURLToPath(new URL(`../envs/${picture.folder}/picture.png`, import.meta.url));
+    writeFileSync(file, encode(await drawEnv(picture)));
+  }

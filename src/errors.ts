@@ -11,6 +11,8 @@ export const errorTable = {
     `${d.env}: lane ${d.lane} was stepped before reset, or after its episode ended. Call reset() first.`,
   OPTION_INVALID: (d: { who: string; option: string; value: string; allowed: string }) =>
     `${d.who}: option ${d.option} is ${d.value}; it must be ${d.allowed}.`,
+  RENDER_UNAVAILABLE: (d: { env: string; why: string }) =>
+    `${d.env} cannot be drawn: ${d.why}. Make it in this process with make('${d.env}'), and restore a snapshot of the other there.`,
   ACTION_SHAPE: (d: { env: string; expected: string; got: string }) => `${d.env}: the action must be ${d.expected}, got ${d.got}.`,
   ACTION_OUTSIDE_SPACE: (d: { env: string; index: number; value: number; low: number; high: number }) =>
     `${d.env}: action[${d.index}] is ${d.value}, outside [${d.low}, ${d.high}]. Clip it, or wrap the env in ClipAction.`,

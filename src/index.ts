@@ -54,6 +54,7 @@ export { type Divergence, type ReplayReport, verifyReplay } from './check/verify
 export type { Client, RemoteVectorEnv } from './client/index.ts';
 export type { Backend, InfoColumns } from './core/backend.ts';
 export type { PhysicsWorld } from './core/physics-world.ts';
+export type { Camera, Picture, PixelArray, RenderMode, RenderResults, ViewOptions } from './core/picture.ts';
 export type { Policy } from './core/policy.ts';
 export type { SceneSpec } from './core/scene-spec.ts';
 export type { StateShape, StateView } from './core/state-spec.ts';
@@ -68,6 +69,7 @@ export { Rng } from './math/rng.ts';
 export { nodeRuntime } from './onnx/index.ts';
 export type { MakeOptions, MakeVectorOptions } from './registry/registry.ts';
 export { Registry } from './registry/registry.ts';
+export { Renderer, type RenderOptions } from './render/index.ts';
 export { renderReport } from './report/index.ts';
 export { type RunningServer, type ServeOptions, serve } from './server/index.ts';
 export * from './spaces/space.ts';

@@ -1,9 +1,9 @@
 /** One held-out episode played by truth and dream side by side, as poses for the report's player. */
 
 import type { PhysicsEngine } from '../core/physics-world.ts';
-import type { BodySpec } from '../core/scene-spec.ts';
 import { layOut } from '../core/state-spec.ts';
 import type { Transitions } from '../data/transitions.ts';
+import type { DrawnBody } from '../render/index.ts';
 import type { Replay } from '../report/index.ts';
 import { allocate, unflattenInto } from '../spaces/space.ts';
 import { BodyPoses } from '../task/body-poses.ts';
@@ -85,7 +85,7 @@ function distance(truth: Float64Array, dream: Float64Array, { predicted, scale, 
   return Math.sqrt(sum / predicted.length);
 }
 
-function drawn({ name, shapes }: BodySpec): Replay['bodies'][number] {
+function drawn({ name, shapes }: DrawnBody): Replay['bodies'][number] {
   return {
     name,
     shapes: shapes.map(({ form, pose, colour }) => ({ form, ...(pose ? { pose } : {}), ...(colour ? { colour } : {}) })),

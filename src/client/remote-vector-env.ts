@@ -1,4 +1,5 @@
 import type { BackendKind } from '../core/backend.ts';
+import type { RenderMode, RenderResults } from '../core/picture.ts';
 import type { AutoresetMode, ResetOptions, VectorEnv, VectorResetResult, VectorStepResult } from '../core/vector-env.ts';
 import { GroundtwinError, isGroundtwinError } from '../errors.ts';
 import type { Space, Values } from '../spaces/space.ts';
@@ -82,6 +83,12 @@ export class RemoteVectorEnv implements VectorEnv {
     this.checkOpen();
     const reply = await this.channel.request('restore', { env: this.handle, lane, snapshot: new Tensor(snapshot, [snapshot.length]) });
     return fromTensors(reply.observation, this.row, brokenReply('observation'));
+  }
+
+  /** @throws RENDER_UNAVAILABLE always: no message of the protocol carries pictures. */
+  async render<M extends RenderMode = 'rgb_array'>(): Promise<RenderResults[M]> {
+    this.checkOpen();
+    throw new GroundtwinError('RENDER_UNAVAILABLE', { env: this.id, why: 'servers do not send pictures' });
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { GroundtwinError } from '../errors.ts';
 import type { Space, TypedArray, Values } from '../spaces/space.ts';
+import type { LaneState } from './picture.ts';
 
 export type BackendKind = 'truth' | 'model' | 'twin' | 'remote';
 
@@ -57,5 +58,7 @@ export interface Backend {
   /** One lane, whole. */
   save(lane: number): Uint8Array | Promise<Uint8Array>;
   load(lane: number, state: Uint8Array): void | Promise<void>;
+  /** What a picture of a lane shows; absent = it cannot be drawn. @param side - of a twin. @throws OPTION_INVALID for a side it does not have. */
+  stateOf?(lane: number, side?: 'truth' | 'model'): LaneState | Promise<LaneState>;
   close(): void | Promise<void>;
 }

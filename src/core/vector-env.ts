@@ -1,5 +1,6 @@
 import type { Space, Values } from '../spaces/space.ts';
 import type { BackendKind, InfoColumns } from './backend.ts';
+import type { RenderMode, RenderResults, ViewOptions } from './picture.ts';
 
 /**
  * What happens when an episode ends (Gymnasium's AutoresetMode):
@@ -53,5 +54,10 @@ export interface VectorEnv {
   snapshot(lane?: number): Promise<Uint8Array>;
   /** @returns the lane's observation. @throws SNAPSHOT_INVALID, SNAPSHOT_FOREIGN. */
   restore(snapshot: Uint8Array, lane?: number): Promise<Values>;
+  /**
+   * A picture of a lane as it stands; nothing is drawn unless asked for, and drawing changes nothing.
+   * @param mode - default 'rgb_array'. @throws OPTION_INVALID, ENV_NOT_RESET, RENDER_UNAVAILABLE.
+   */
+  render<M extends RenderMode = 'rgb_array'>(mode?: M, options?: ViewOptions): Promise<RenderResults[M]>;
   close(): Promise<void>;
 }

@@ -1,4 +1,5 @@
 import type { BackendKind } from '../core/backend.ts';
+import type { RenderMode, RenderResults, ViewOptions } from '../core/picture.ts';
 import type { AutoresetMode, ResetOptions, VectorEnv, VectorResetResult, VectorStepResult } from '../core/vector-env.ts';
 import { GroundtwinError } from '../errors.ts';
 import { allocate, copyValues, type Space, type TypedArray, type Values } from '../spaces/space.ts';
@@ -90,6 +91,10 @@ class RecordingEnv implements VectorEnv {
     this.observation = allocate(env.observationSpace, env.lanes);
     this.row = allocate(env.observationSpace, 1);
     this.writer = new ReplayWriter(path, head);
+  }
+
+  render<M extends RenderMode = 'rgb_array'>(mode?: M, options?: ViewOptions): Promise<RenderResults[M]> {
+    return this.env.render(mode, options);
   }
 
   async reset(options: ResetOptions = {}): Promise<VectorResetResult> {

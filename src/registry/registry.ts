@@ -9,6 +9,7 @@ import { PhysicsDynamics } from '../task/physics-dynamics.ts';
 import type { Ranges } from '../task/randomize.ts';
 import type { AnyTask } from '../task/task.ts';
 import { TaskEnv } from '../task/task-env.ts';
+import { TaskPainter } from '../task/task-painter.ts';
 import { TwinEnv, type TwinOptions } from '../twin/twin-env.ts';
 import { Env } from '../vector/env.ts';
 import { LocalVectorEnv } from '../vector/local-vector-env.ts';
@@ -107,6 +108,7 @@ export class Registry {
         autoreset: options.autoreset ?? 'nextStep',
         copy: options.copy ?? true,
         entropy: this.parts.entropy,
+        painter: new TaskPainter(task, () => this.engine(options.engine ?? 'rapier')),
       });
     } catch (error) {
       await backend.close();

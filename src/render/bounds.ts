@@ -37,7 +37,7 @@ export function windowOf(
   span.reset();
   const corners = shape.kind === kinds.box ? 8 : 2;
   for (let corner = 0; corner < corners; corner++) {
-    // A box spans its corners; capsules, and cylinders within them, the balls at their ends; a sphere is a ball twice over.
+    // A box spans its corners; capsules, and cylinders within them, the balls at their ends; a sphere, or that round a mesh, is a ball twice over.
     const isBox = shape.kind === kinds.box;
     const x = isBox ? (corner & 1 ? shape.a : -shape.a) : 0;
     const y = isBox ? (corner & 2 ? shape.b : -shape.b) : 0;

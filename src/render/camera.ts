@@ -1,48 +1,79 @@
-import type { Vector3 } from '../core/scene-spec.ts';
+import type { Camera } from '../core/picture.ts';
 import { GroundtwinError } from '../errors.ts';
+import { turnOut, writeTurn } from '../math/rotation-matrix.ts';
 
-/** A pinhole camera. World frame: right-handed, z up. */
-export interface Camera {
-  readonly position_m: Vector3;
-  /** What is in the middle of the picture. */
-  readonly target_m: Vector3;
-  /** Which way is up in the picture; default +z. Not along the line of sight. */
-  readonly up?: Vector3;
-  /** Vertical field of view in (0, π). */
-  readonly fieldOfView_rad: number;
+/** Where a camera is and how it is turned; axes are unit vectors. */
+export interface CameraFrame {
+  readonly origin: Float64Array;
+  readonly right: Float64Array;
+  /** Down the picture, so that rows grow along it. */
+  readonly down: Float64Array;
+  readonly forward: Float64Array;
 }
 
-/** The camera's axes in the world, unit vectors. */
-export interface CameraFrame {
-  readonly origin: Vector3;
-  readonly right: Vector3;
-  /** Down the picture, so that rows grow along it. */
-  readonly down: Vector3;
-  readonly forward: Vector3;
+/** A camera that goes where its body goes. */
+export class MountedCamera {
+  /** In the world, as of the last `place`. */
+  readonly frame: CameraFrame;
   /** Half the picture's height, 1 m ahead. */
   readonly halfHeight: number;
+  /** −1: fixed in the world. */
+  private readonly body: number;
+  private readonly isTurning: boolean;
+  /** As declared. */
+  private readonly own: CameraFrame;
+  private readonly turn = new Float64Array(9);
+
+  /**
+   * @param bodies - in the order of the poses.
+   * @throws OPTION_INVALID when the camera looks nowhere, along its own up, has no field of view, or sits on a body there is none of.
+   */
+  constructor(camera: Camera, bodies: readonly { readonly name: string }[]) {
+    const { fieldOfView_rad, body, mode = 'turning' } = camera;
+    if (!(fieldOfView_rad > 0 && fieldOfView_rad < Math.PI)) refuse('fieldOfView_rad', String(fieldOfView_rad), 'in (0, π)');
+    if (mode !== 'turning' && mode !== 'following') refuse('mode', String(mode), "'turning' or 'following'");
+    this.body = bodies.findIndex(({ name }) => name === body);
+    if (body !== undefined && this.body < 0) refuse('body', `'${body}'`, `one of ${bodies.map(({ name }) => name).join(', ')}`);
+    this.isTurning = mode === 'turning';
+    this.halfHeight = Math.tan(fieldOfView_rad / 2);
+    this.own = frameOf(camera);
+    const { origin, right, down, forward } = this.own;
+    this.frame = { origin: origin.slice(), right: right.slice(), down: down.slice(), forward: forward.slice() };
+  }
+
+  /** @param poses - float64 `[bodies, 7]` in the world: m, quaternion x, y, z, w. */
+  place(poses: Float64Array): void {
+    if (this.body < 0) return;
+    const { turn, own, frame } = this;
+    const at = 7 * this.body;
+    if (this.isTurning) {
+      writeTurn(poses[at + 3]!, poses[at + 4]!, poses[at + 5]!, poses[at + 6]!, turn, 0);
+      turnOut(turn, 0, own.right, frame.right, 0);
+      turnOut(turn, 0, own.down, frame.down, 0);
+      turnOut(turn, 0, own.forward, frame.forward, 0);
+      turnOut(turn, 0, own.origin, frame.origin, 0);
+    } else frame.origin.set(own.origin);
+    for (let i = 0; i < 3; i++) frame.origin[i] = poses[at + i]! + frame.origin[i]!;
+  }
 }
 
-/** @throws OPTION_INVALID when the camera looks nowhere, along its own up, or has no field of view. */
-export function frameOf(camera: Camera): CameraFrame {
-  const { position_m: origin, target_m, up = [0, 0, 1], fieldOfView_rad } = camera;
-  if (!(fieldOfView_rad > 0 && fieldOfView_rad < Math.PI)) refuse('fieldOfView_rad', String(fieldOfView_rad), 'in (0, π)');
-  const forward = unit([target_m[0] - origin[0], target_m[1] - origin[1], target_m[2] - origin[2]]);
+function frameOf({ position_m: origin, target_m, up = [0, 0, 1] }: Camera): CameraFrame {
+  const forward = unit(Float64Array.from(target_m, (value, i) => value - origin[i]!));
   if (!forward) return refuse('target_m', target_m.join(', '), 'finite and away from position_m');
   const right = unit(cross(forward, up));
   if (!right) return refuse('up', up.join(', '), 'finite and not along the line of sight');
-  return { origin, right, down: cross(forward, right), forward, halfHeight: Math.tan(fieldOfView_rad / 2) };
+  return { origin: Float64Array.from(origin), right, down: cross(forward, right), forward };
 }
 
 function refuse(option: string, value: string, allowed: string): never {
   throw new GroundtwinError('OPTION_INVALID', { who: 'camera', option, value, allowed });
 }
 
-function cross(a: Vector3, b: Vector3): Vector3 {
-  return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+function cross(a: ArrayLike<number>, b: ArrayLike<number>): Float64Array {
+  return Float64Array.of(a[1]! * b[2]! - a[2]! * b[1]!, a[2]! * b[0]! - a[0]! * b[2]!, a[0]! * b[1]! - a[1]! * b[0]!);
 }
 
-function unit(v: Vector3): Vector3 | undefined {
-  const length = Math.sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]);
-  return length > 1e-9 && Number.isFinite(length) ? [v[0] / length, v[1] / length, v[2] / length] : undefined;
+function unit(v: Float64Array): Float64Array | undefined {
+  const length = Math.sqrt(v[0]! * v[0]! + v[1]! * v[1]! + v[2]! * v[2]!);
+  return length > 1e-9 && Number.isFinite(length) ? v.map((value) => value / length) : undefined;
 }

@@ -1,2 +1,2 @@
-export type { Camera } from './camera.ts';
-export { type Picture, Renderer, type RenderOptions } from './renderer.ts';
+export { defaultCamera } from './default-camera.ts';
+export { type DrawnBody, Renderer, type RenderOptions } from './renderer.ts';

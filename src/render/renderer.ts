@@ -1,10 +1,15 @@
-import type { BodySpec } from '../core/scene-spec.ts';
+import type { Camera, Picture } from '../core/picture.ts';
+import type { ShapeSpec } from '../core/scene-spec.ts';
 import { GroundtwinError } from '../errors.ts';
+import { multiplyTurns, turnInto, writeTurn } from '../math/rotation-matrix.ts';
 import { windowOf } from './bounds.ts';
-import { type Camera, frameOf } from './camera.ts';
-import { type CastShape, facing, kinds, meet, radiusOf, sizesOf } from './shapes.ts';
+import { MountedCamera } from './camera.ts';
+import type { Mesh } from './mesh.ts';
+import { rasterise, type Target, toCamera } from './rasterise.ts';
+import { type CastShape, castForm, facing, kinds, meet, meshFacing, radiusOf } from './shapes.ts';
 
 export interface RenderOptions {
+  /** It goes with its body, which is one of those given to the renderer. */
   readonly camera: Camera;
   /** Pixels, 1 to 4096. */
   readonly width: number;
@@ -15,16 +20,10 @@ export interface RenderOptions {
   readonly far_m?: number;
 }
 
-/** One picture; all of it from the same rays. Row-major, the top row first. Reused by the next: copy what you keep. */
-export interface Picture {
-  readonly width: number;
-  readonly height: number;
-  /** uint8 `[height, width, 3]`, sRGB. */
-  readonly rgb: Uint8Array;
-  /** float32 `[height, width]`, m along the line of sight of the camera (not of the pixel); Infinity where nothing is. */
-  readonly depth_m: Float32Array;
-  /** int16 `[height, width]`: index of the body in the scene; −1 where nothing is. */
-  readonly segments: Int16Array;
+/** As much of a body as is seen. */
+export interface DrawnBody {
+  readonly name: string;
+  readonly shapes: readonly Pick<ShapeSpec, 'form' | 'pose' | 'colour'>[];
 }
 
 const largestSide = 4096;
@@ -32,7 +31,7 @@ const largestSide = 4096;
 const mostShapes = 32767;
 const defaultColour = '#b8b8b8';
 /** Towards the light, unit: from the front, the left and above. */
-const light = [-0.36, -0.48, 0.8] as const;
+const light = Float64Array.of(-0.36, -0.48, 0.8);
 const ambient = 0.42;
 const background = [232, 238, 245] as const;
 /** A floor of squares shows motion. */
@@ -43,14 +42,15 @@ const lift_m = 1e-4;
 const viewSize = 15;
 
 /**
- * Casts a ray through each pixel's middle at planes, boxes, spheres, capsules and cylinders: no GPU, no files, the same bytes for the same poses.
- * Rays have length 1 along the line of sight, so a distance along a ray is a depth.
+ * Casts a ray through each pixel's middle at planes, boxes, spheres, capsules and cylinders, and rasterises meshes: no GPU, no files, the same bytes for
+ * the same poses. Rays have length 1 along the line of sight, so a distance along a ray is a depth. Everything is solid and seen from outside only.
  */
 export class Renderer {
+  /** Reused by every render: copy what you keep. */
   readonly picture: Picture;
   /** Shapes in the order of `shapes`; body poses come in that of the scene. */
   private readonly shapes: readonly CastShape[];
-  private readonly frame;
+  private readonly camera: MountedCamera;
   private readonly far_m: number;
   private readonly shadows: boolean;
   /** Half of the picture, 1 m ahead: across, then down. */
@@ -60,6 +60,11 @@ export class Renderer {
   /** Per shape, float64 `[3]`: its centre in the world. */
   private readonly centres: Float64Array;
   private readonly hits: Int16Array;
+  /** Triangles of the meshes hit; empty where there is no mesh. */
+  private readonly faces: Int32Array;
+  private readonly target: Target;
+  /** Float64 `[vertices, 3]` of the mesh in work. */
+  private readonly seen: Float64Array;
   private readonly bodyTurn = new Float64Array(9);
   private readonly eye = new Float64Array(3);
   private readonly window = { left: 0, right: 0, top: 0, bottom: 0 };
@@ -69,36 +74,25 @@ export class Renderer {
   /** Per shape: what it reaches about its centre. */
   private readonly radii: Float64Array;
 
-  /** @throws OPTION_INVALID for a size or camera that makes no picture. */
-  constructor(bodies: readonly Pick<BodySpec, 'name' | 'shapes'>[], options: RenderOptions) {
+  /** @param bodies - in the order of the poses. @throws OPTION_INVALID for a size or camera that makes no picture. */
+  constructor(bodies: readonly DrawnBody[], options: RenderOptions) {
     const { width, height } = options;
-    for (const [option, value] of Object.entries({ width, height }))
-      if (!Number.isInteger(value) || value < 1 || value > largestSide)
-        throw new GroundtwinError('OPTION_INVALID', {
-          who: 'Renderer',
-          option,
-          value: String(value),
-          allowed: `an integer from 1 to ${largestSide}`,
-        });
-    this.frame = frameOf(options.camera);
     this.far_m = options.far_m ?? 100;
-    if (!(this.far_m > 0))
-      throw new GroundtwinError('OPTION_INVALID', { who: 'Renderer', option: 'far_m', value: String(this.far_m), allowed: 'above 0' });
+    checkSizes(width, height, this.far_m);
+    this.camera = new MountedCamera(options.camera, bodies);
     this.shadows = options.shadows ?? false;
-    this.half = [(this.frame.halfHeight * width) / height, this.frame.halfHeight];
+    this.half = [(this.camera.halfHeight * width) / height, this.camera.halfHeight];
     this.shapes = castShapes(bodies);
     if (Math.max(bodies.length, this.shapes.length) > mostShapes)
-      throw new GroundtwinError('OPTION_INVALID', {
-        who: 'Renderer',
-        option: 'bodies',
-        value: `${bodies.length} with ${this.shapes.length} shapes`,
-        allowed: `at most ${mostShapes} of each`,
-      });
+      refuse('bodies', `${bodies.length} with ${this.shapes.length} shapes`, `at most ${mostShapes} of each`);
     this.turns = new Float64Array(9 * this.shapes.length);
     this.centres = new Float64Array(3 * this.shapes.length);
     this.views = new Float64Array(viewSize * this.shapes.length);
     this.radii = Float64Array.from(this.shapes, radiusOf);
+    const mostVertices = Math.max(0, ...this.shapes.map(({ mesh }) => mesh?.vertices.length ?? 0));
+    this.seen = new Float64Array(mostVertices);
     this.hits = new Int16Array(width * height);
+    this.faces = new Int32Array(mostVertices > 0 ? width * height : 0);
     this.picture = {
       width,
       height,
@@ -106,15 +100,20 @@ export class Renderer {
       depth_m: new Float32Array(width * height),
       segments: new Int16Array(width * height),
     };
+    this.target = { width, height, half: this.half, depth_m: this.picture.depth_m, hits: this.hits, faces: this.faces };
   }
 
   /** @param poses - float64 `[bodies, 7]` in the world: m, quaternion x, y, z, w. @returns `picture`. */
   render(poses: Float64Array): Picture {
     this.picture.depth_m.fill(this.far_m);
     this.hits.fill(-1);
+    this.camera.place(poses);
     for (let index = 0; index < this.shapes.length; index++) {
-      this.place(this.shapes[index]!, index, poses);
-      this.cast(this.shapes[index]!, index);
+      const shape = this.shapes[index]!;
+      this.place(shape, index, poses);
+      this.findWindow(shape, index);
+      if (shape.mesh) this.rasterise(shape.mesh, index);
+      else this.cast(shape, index);
     }
     this.shade();
     return this.picture;
@@ -130,20 +129,19 @@ export class Renderer {
       centres[3 * index + i] =
         poses[at + i]! + bodyTurn[i]! * position[0]! + bodyTurn[3 + i]! * position[1]! + bodyTurn[6 + i]! * position[2]!;
     multiplyTurns(orientation, bodyTurn, turns, 9 * index);
-    const { origin, forward, right, down } = this.frame;
+    const { origin, forward, right, down } = this.camera.frame;
     for (let i = 0; i < 3; i++) this.eye[i] = origin[i]! - centres[3 * index + i]!;
-    writeView(turns, 9 * index, this.eye, views, viewSize * index);
-    writeView(turns, 9 * index, forward, views, viewSize * index + 3);
-    writeView(turns, 9 * index, right, views, viewSize * index + 6);
-    writeView(turns, 9 * index, down, views, viewSize * index + 9);
-    writeView(turns, 9 * index, light, views, viewSize * index + 12);
+    turnInto(turns, 9 * index, this.eye, views, viewSize * index);
+    turnInto(turns, 9 * index, forward, views, viewSize * index + 3);
+    turnInto(turns, 9 * index, right, views, viewSize * index + 6);
+    turnInto(turns, 9 * index, down, views, viewSize * index + 9);
+    turnInto(turns, 9 * index, light, views, viewSize * index + 12);
   }
 
   /** Casts the rays of the shape's window at it, and keeps what is nearer than what was there. */
   private cast(shape: CastShape, index: number): void {
     const { window, hits, half, views } = this;
     const { width, height, depth_m } = this.picture;
-    this.findWindow(shape, index);
     const view = viewSize * index;
     const [ox, oy, oz] = [views[view]!, views[view + 1]!, views[view + 2]!];
     const [fx, fy, fz] = [views[view + 3]!, views[view + 4]!, views[view + 5]!];
@@ -168,6 +166,13 @@ export class Renderer {
     }
   }
 
+  private rasterise(mesh: Mesh, index: number): void {
+    const { window, seen } = this;
+    if (window.left >= window.right || window.top >= window.bottom) return;
+    toCamera(mesh.vertices, { views: this.views, at: viewSize * index }, seen);
+    rasterise(mesh, seen, index, window, this.target);
+  }
+
   private findWindow(shape: CastShape, index: number): void {
     const { views, placement, half, window } = this;
     const { width, height } = this.picture;
@@ -186,7 +191,7 @@ export class Renderer {
 
   /** Lambert's law with ambient light, in sRGB as it stands: pictures are to be read, not admired. */
   private shade(): void {
-    const { hits, views, shapes, half, shadows } = this;
+    const { hits, faces, views, shapes, half, shadows } = this;
     const { width, height, rgb, depth_m, segments } = this.picture;
     let last = -1;
     let shape: CastShape | undefined;
@@ -213,6 +218,7 @@ export class Renderer {
         const y = views[at + 1]! + t * (views[at + 4]! + u * views[at + 7]! + v * views[at + 10]!);
         const z = views[at + 2]! + t * (views[at + 5]! + u * views[at + 8]! + v * views[at + 11]!);
         let lit = facing(shape!, x, y, z, views[at + 12]!, views[at + 13]!, views[at + 14]!);
+        if (kind === kinds.mesh) lit = meshFacing(shape!.mesh!, faces[pixel]!, views[at + 12]!, views[at + 13]!, views[at + 14]!);
         if (lit < 0 || (shadows && this.isShaded(hit, u, v, t))) lit = 0;
         let strength = ambient + (1 - ambient) * lit;
         if (kind === kinds.plane && (Math.floor(x / square_m) + Math.floor(y / square_m)) & 1) strength *= darkSquare;
@@ -235,18 +241,19 @@ export class Renderer {
   /** Whether anything stands between a point of a shape and the light. */
   private isShaded(own: number, u: number, v: number, t: number): boolean {
     const { turns, centres, views, radii, shapes } = this;
-    const { origin, right, down, forward } = this.frame;
-    const wx = origin[0] + t * (forward[0] + u * right[0] + v * down[0]) + lift_m * light[0];
-    const wy = origin[1] + t * (forward[1] + u * right[1] + v * down[1]) + lift_m * light[1];
-    const wz = origin[2] + t * (forward[2] + u * right[2] + v * down[2]) + lift_m * light[2];
+    const { origin, right, down, forward } = this.camera.frame;
+    const [lx, ly, lz] = [light[0]!, light[1]!, light[2]!];
+    const wx = origin[0]! + t * (forward[0]! + u * right[0]! + v * down[0]!) + lift_m * lx;
+    const wy = origin[1]! + t * (forward[1]! + u * right[1]! + v * down[1]!) + lift_m * ly;
+    const wz = origin[2]! + t * (forward[2]! + u * right[2]! + v * down[2]!) + lift_m * lz;
     for (let index = 0; index < shapes.length; index++) {
       const shape = shapes[index]!;
-      // A convex shape never shades the side it turns to the light.
-      if (index === own) continue;
+      // A convex shape never shades the side it turns to the light, and no triangle itself: only from behind can it be met from there.
+      if (index === own && !shape.mesh) continue;
       const px = wx - centres[3 * index]!;
       const py = wy - centres[3 * index + 1]!;
       const pz = wz - centres[3 * index + 2]!;
-      const ahead = -(px * light[0] + py * light[1] + pz * light[2]);
+      const ahead = -(px * lx + py * ly + pz * lz);
       const reach2 = radii[index]! * radii[index]!;
       if (ahead < -radii[index]! || px * px + py * py + pz * pz - ahead * ahead > reach2) continue;
       const at = 9 * index;
@@ -266,14 +273,23 @@ export class Renderer {
   }
 }
 
-function castShapes(bodies: readonly Pick<BodySpec, 'shapes'>[]): CastShape[] {
+function checkSizes(width: number, height: number, far_m: number): void {
+  for (const [option, value] of Object.entries({ width, height }))
+    if (!Number.isInteger(value) || value < 1 || value > largestSide) refuse(option, String(value), `an integer from 1 to ${largestSide}`);
+  if (!(far_m > 0)) refuse('far_m', String(far_m), 'above 0');
+}
+
+function refuse(option: string, value: string, allowed: string): never {
+  throw new GroundtwinError('OPTION_INVALID', { who: 'Renderer', option, value, allowed });
+}
+
+function castShapes(bodies: readonly DrawnBody[]): CastShape[] {
   return bodies.flatMap(({ shapes }, body) =>
-    shapes.flatMap(({ form, pose, colour }) => {
-      if (form.kind === 'mesh') return [];
+    shapes.map(({ form, pose, colour }) => {
       const [x, y, z, w] = pose?.orientation_xyzw ?? [0, 0, 0, 1];
       const orientation = new Float64Array(9);
       writeTurn(x, y, z, w, orientation, 0);
-      return { ...sizesOf(form), body, position: pose?.position_m ?? [0, 0, 0], orientation, ...colourOf(colour ?? defaultColour) };
+      return { ...castForm(form), body, position: pose?.position_m ?? [0, 0, 0], orientation, ...colourOf(colour ?? defaultColour) };
     }),
   );
 }
@@ -281,32 +297,4 @@ function castShapes(bodies: readonly Pick<BodySpec, 'shapes'>[]): CastShape[] {
 function colourOf(hex: string): { red: number; green: number; blue: number } {
   const value = Number.parseInt(hex.slice(1), 16);
   return { red: value >> 16, green: (value >> 8) & 255, blue: value & 255 };
-}
-
-/** Writes the rotation out of the world into the frame that a quaternion x, y, z, w turns, by rows: its rows are the frame's axes. */
-function writeTurn(x: number, y: number, z: number, w: number, out: Float64Array, at: number): void {
-  out[at] = 1 - 2 * (y * y + z * z);
-  out[at + 1] = 2 * (x * y + w * z);
-  out[at + 2] = 2 * (x * z - w * y);
-  out[at + 3] = 2 * (x * y - w * z);
-  out[at + 4] = 1 - 2 * (x * x + z * z);
-  out[at + 5] = 2 * (y * z + w * x);
-  out[at + 6] = 2 * (x * z + w * y);
-  out[at + 7] = 2 * (y * z - w * x);
-  out[at + 8] = 1 - 2 * (x * x + y * y);
-}
-
-/** Writes inner · outer: from the world into the inner frame, that stands in the outer. */
-function multiplyTurns(inner: Float64Array, outer: Float64Array, out: Float64Array, at: number): void {
-  for (let row = 0; row < 3; row++)
-    for (let column = 0; column < 3; column++)
-      out[at + 3 * row + column] =
-        inner[3 * row]! * outer[column]! + inner[3 * row + 1]! * outer[3 + column]! + inner[3 * row + 2]! * outer[6 + column]!;
-}
-
-/** Writes a direction of the world as the frame sees it. */
-function writeView(turns: Float64Array, at: number, direction: ArrayLike<number>, out: Float64Array, to: number): void {
-  for (let row = 0; row < 3; row++)
-    out[to + row] =
-      turns[at + 3 * row]! * direction[0]! + turns[at + 3 * row + 1]! * direction[1]! + turns[at + 3 * row + 2]! * direction[2]!;
 }

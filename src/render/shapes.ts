@@ -1,18 +1,20 @@
 /** Shapes as a caster needs them: a number for the kind, sizes, and where a ray meets them in their own frame. */
 import type { ShapeForm } from '../core/scene-spec.ts';
 import { unreachable } from '../errors.ts';
+import { Mesh, meetMesh } from './mesh.ts';
 
-export const kinds = { plane: 0, sphere: 1, box: 2, capsule: 3, cylinder: 4 } as const;
+export const kinds = { plane: 0, sphere: 1, box: 2, capsule: 3, cylinder: 4, mesh: 5 } as const;
 
 type Kind = (typeof kinds)[keyof typeof kinds];
 
 /** One shape ready to be cast at. */
 export interface CastShape {
   readonly kind: Kind;
-  /** Plane: none. Sphere: radius. Box: half extents. Capsule, cylinder: radius, half length. */
+  /** Plane: none. Sphere: radius. Box: half extents. Capsule, cylinder: radius, half length. Mesh: radius of a sphere that holds it. */
   readonly a: number;
   readonly b: number;
   readonly c: number;
+  readonly mesh: Mesh | undefined;
   /** Index of the body. */
   readonly body: number;
   /** In the body frame, m. */
@@ -25,18 +27,23 @@ export interface CastShape {
   readonly blue: number;
 }
 
-export function sizesOf(form: Exclude<ShapeForm, { kind: 'mesh' }>): { kind: Kind; a: number; b: number; c: number } {
+export function castForm(form: ShapeForm): Pick<CastShape, 'kind' | 'a' | 'b' | 'c' | 'mesh'> {
   const kind = kinds[form.kind];
+  const mesh = undefined;
   switch (form.kind) {
     case 'plane':
-      return { kind, a: 0, b: 0, c: 0 };
+      return { kind, a: 0, b: 0, c: 0, mesh };
     case 'sphere':
-      return { kind, a: form.radius_m, b: 0, c: 0 };
+      return { kind, a: form.radius_m, b: 0, c: 0, mesh };
     case 'box':
-      return { kind, a: form.halfExtents_m[0], b: form.halfExtents_m[1], c: form.halfExtents_m[2] };
+      return { kind, a: form.halfExtents_m[0], b: form.halfExtents_m[1], c: form.halfExtents_m[2], mesh };
     case 'capsule':
     case 'cylinder':
-      return { kind, a: form.radius_m, b: form.halfLength_m, c: 0 };
+      return { kind, a: form.radius_m, b: form.halfLength_m, c: 0, mesh };
+    case 'mesh': {
+      const made = new Mesh(form);
+      return { kind, a: made.radius, b: 0, c: 0, mesh: made };
+    }
     default:
       return unreachable(form);
   }
@@ -58,6 +65,8 @@ export function meet(shape: CastShape, ox: number, oy: number, oz: number, dx: n
       return meetTube(shape.a, shape.b, true, ox, oy, oz, dx, dy, dz);
     case kinds.cylinder:
       return meetTube(shape.a, shape.b, false, ox, oy, oz, dx, dy, dz);
+    case kinds.mesh:
+      return meetMesh(shape.mesh!, ox, oy, oz, dx, dy, dz);
     default:
       return unreachable(shape.kind);
   }
@@ -125,7 +134,7 @@ function meetCap(radius: number, half: number, ox: number, oy: number, oz: numbe
   return oz + t * dz >= half - seam_m ? t : Number.POSITIVE_INFINITY;
 }
 
-/** Cosine between the outward normal at a point of the surface and a unit direction, both in the shape's frame. */
+/** Cosine between the outward normal at a point of the surface and a unit direction, both in the shape's frame. Meshes: see `meshFacing`. */
 export function facing({ kind, a, b, c }: CastShape, x: number, y: number, z: number, lx: number, ly: number, lz: number): number {
   if (kind === kinds.plane) return lz;
   if (kind === kinds.box) return boxFacing(a, b, c, x, y, z, lx, ly, lz);
@@ -135,6 +144,11 @@ export function facing({ kind, a, b, c }: CastShape, x: number, y: number, z: nu
   if (kind === kinds.cylinder && Math.sqrt(across) - a < Math.abs(z) - b) return z > 0 ? lz : -lz;
   const length = Math.sqrt(across + along * along);
   return length > 0 ? (x * lx + y * ly + along * lz) / length : 0;
+}
+
+/** As `facing`, on a triangle. */
+export function meshFacing({ normals }: Mesh, triangle: number, lx: number, ly: number, lz: number): number {
+  return normals[3 * triangle]! * lx + normals[3 * triangle + 1]! * ly + normals[3 * triangle + 2]! * lz;
 }
 
 /** Of the face that the point is furthest out of. */
@@ -153,6 +167,7 @@ export function radiusOf({ kind, a, b, c }: CastShape): number {
     case kinds.plane:
       return Number.POSITIVE_INFINITY;
     case kinds.sphere:
+    case kinds.mesh:
       return a;
     case kinds.box:
       return Math.sqrt(a * a + b * b + c * c);

@@ -150,7 +150,8 @@ export function settingsOf(task: AnyTask, engine: EngineInfo): EngineSettings {
   });
 }
 
-function sameParams(a: Params, b: Params): boolean {
+/** Whether the same scene comes of both. */
+export function sameParams(a: Params, b: Params): boolean {
   return a === b || (Object.keys(a).length === Object.keys(b).length && Object.keys(a).every((name) => a[name] === b[name]));
 }
 

@@ -3,6 +3,7 @@
  */
 import type { Backend, BackendKind, InfoColumns, ResetRequest, StepBatch } from '../core/backend.ts';
 import type { Dynamics, LaneRows } from '../core/dynamics.ts';
+import type { LaneState } from '../core/picture.ts';
 import { bytesOf, packSections, unpackSections } from '../core/sections.ts';
 import { layOut, type MutableStateView, type StateShape, type StateSpec, type StateView, viewsOver } from '../core/state-spec.ts';
 import { GroundtwinError } from '../errors.ts';
@@ -203,6 +204,17 @@ export class TaskEnv implements Backend {
     this.rowAt(this.now, lane).set(state);
     observation.forEach((leaf, i) => void bytesOf(leaf).set(parts[2 + i]!));
     this.clearFlags(lane);
+  }
+
+  stateOf(lane: number, side: BackendKind = this.kind): LaneState {
+    if (side !== this.kind)
+      throw new GroundtwinError('OPTION_INVALID', {
+        who: this.id,
+        option: 'side',
+        value: String(side).slice(0, 40),
+        allowed: `'${this.kind}'`,
+      });
+    return { row: this.rowAt(this.now, lane), params: this.laneParams[lane]! };
   }
 
   close(): void | Promise<void> {

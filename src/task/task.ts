@@ -3,7 +3,7 @@
  * Because observation, reward and end are functions of the state, the same code serves truth, model, log and remote evaluation.
  */
 import type { PhysicsWorld } from '../core/physics-world.ts';
-import type { MujocoSettings, RapierSettings, SceneSpec } from '../core/scene-spec.ts';
+import type { MujocoSettings, RapierSettings, SceneSpec, ShapeSpec } from '../core/scene-spec.ts';
 import type { MutableStateView, StateShape, StateView } from '../core/state-spec.ts';
 import type { Rng } from '../math/rng.ts';
 import type { Space, Values } from '../spaces/space.ts';
@@ -34,6 +34,14 @@ export interface RewardTerm<S extends StateShape> {
   value(step: RewardStep<S>): number;
 }
 
+/** Something to be seen where the state says, such as a goal: in pictures only, never in physics. */
+export interface Marker<S extends StateShape> {
+  readonly name: string;
+  readonly shapes: readonly Pick<ShapeSpec, 'form' | 'pose' | 'colour'>[];
+  /** Writes where it stands in the world. @param pose - float64 `[7]`: m, quaternion x, y, z, w; the origin unturned before. */
+  place(state: StateView<S>, pose: Float64Array): void;
+}
+
 export interface Task<S extends StateShape = StateShape> {
   /** With version: `CartPoleSwingUp-v0`. */
   readonly id: string;
@@ -57,6 +65,8 @@ export interface Task<S extends StateShape = StateShape> {
   readonly engines: { readonly rapier: RapierSettings; readonly mujoco?: MujocoSettings };
   /** Bodies, joints, actuators for these parameters. */
   scene(params: Params): SceneSpec;
+  /** Goals and the like, drawn beside the scene's bodies. */
+  readonly markers?: readonly Marker<S>[];
   /** Draws a start: writes every entry. */
   initial(rng: Rng, params: Params, state: MutableStateView<S>): void;
   /** Puts the world into a state; only `dynamic` entries matter. */

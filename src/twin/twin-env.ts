@@ -2,6 +2,7 @@
  * Truth and model in lock-step on the same actions: what the model predicts is compared with physics at every step, and put right by resync.
  */
 import type { Backend, InfoColumns, ResetRequest, StepBatch } from '../core/backend.ts';
+import type { LaneState } from '../core/picture.ts';
 import { packSections, unpackSections } from '../core/sections.ts';
 import { elementDifference, type StateEntry } from '../core/state-spec.ts';
 import { GroundtwinError } from '../errors.ts';
@@ -60,7 +61,7 @@ export class TwinEnv implements Backend {
     this.actionSpace = truth.actionSpace;
     this.controlDt_s = truth.controlDt_s;
     this.fingerprint = `${truth.fingerprint}+${model.fingerprint}`;
-    requireSide(truth, options.observe ?? 'truth');
+    requireSide(truth, 'observe', options.observe ?? 'truth');
     this.observed = options.observe === 'model' ? model : truth;
     this.other = options.observe === 'model' ? truth : model;
     this.resync = checkedResync(truth, options.resync ?? { every: 16 });
@@ -109,6 +110,11 @@ export class TwinEnv implements Backend {
     this.columns.stepsSinceResync[lane] = head.stepsSinceResync;
     this.columns.resynced[lane] = head.resynced;
     this.episodeSeeds[lane] = head.seed;
+  }
+
+  stateOf(lane: number, side: 'truth' | 'model' = 'truth'): LaneState {
+    requireSide(this.truth, 'side', side);
+    return this[side].stateOf(lane);
   }
 
   async close(): Promise<void> {
@@ -248,12 +254,12 @@ function makeColumns(entries: readonly StateEntry[], lanes: number, agents: numb
   };
 }
 
-function requireSide(truth: TaskEnv, observe: string): void {
-  if (observe !== 'truth' && observe !== 'model')
+function requireSide(truth: TaskEnv, option: string, side: string): void {
+  if (side !== 'truth' && side !== 'model')
     throw new GroundtwinError('OPTION_INVALID', {
       who: `${truth.id} twin`,
-      option: 'observe',
-      value: String(observe),
+      option,
+      value: String(side),
       allowed: "'truth' or 'model'",
     });
 }

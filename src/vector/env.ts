@@ -1,3 +1,4 @@
+import type { RenderMode, RenderResults, ViewOptions } from '../core/picture.ts';
 import type { VectorEnv } from '../core/vector-env.ts';
 import type { Space, Values } from '../spaces/space.ts';
 import { infoRow } from './info.ts';
@@ -90,6 +91,11 @@ export class Env {
       await this.restore(here);
     }
     return branches;
+  }
+
+  /** A picture of the env as it stands, as `{ width, height, channels, data }`; see VectorEnv.render. */
+  render<M extends RenderMode = 'rgb_array'>(mode?: M, options: Omit<ViewOptions, 'lane'> = {}): Promise<RenderResults[M]> {
+    return this.vector.render(mode, { ...options, lane: 0 });
   }
 
   close(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Backend, BackendKind, InfoColumns, StepBatch } from '../core/backend.ts';
+import type { Painter, RenderMode, RenderResults, ViewOptions } from '../core/picture.ts';
 import type { AutoresetMode, ResetOptions, VectorEnv, VectorResetResult, VectorStepResult } from '../core/vector-env.ts';
 import type { Wrapper, WrapperFactory } from '../core/wrapper.ts';
 import { GroundtwinError } from '../errors.ts';
@@ -15,6 +16,8 @@ export interface LocalVectorEnvOptions {
   readonly copy?: boolean;
   /** First seed of lanes that were never given one; integers in [0, 2^32). */
   readonly entropy: () => number;
+  /** Draws what `render` is asked for; freed with the env. Absent = no pictures. */
+  readonly painter?: Painter;
 }
 
 /** Where a lane is in its episode. */
@@ -37,6 +40,7 @@ export class LocalVectorEnv implements VectorEnv {
   private readonly wrappers: readonly Wrapper[];
   private readonly copy: boolean;
   private readonly entropy: () => number;
+  private readonly painter: Painter | undefined;
   private readonly stage: Uint8Array;
   private readonly active: Uint8Array;
   private readonly resetMask: Uint8Array;
@@ -59,6 +63,7 @@ export class LocalVectorEnv implements VectorEnv {
       this.refuse('autoreset', String(this.autoreset).slice(0, 40), "'nextStep', 'sameStep' or 'disabled'");
     this.copy = options.copy ?? true;
     this.entropy = options.entropy;
+    this.painter = options.painter;
     const stack = wrap(backend, options.wrappers ?? []);
     this.wrappers = stack.wrappers;
     this.observationSpace = stack.observationSpace;
@@ -147,9 +152,25 @@ export class LocalVectorEnv implements VectorEnv {
     return cloneValues(rowOf(this.observationSpace, this.observation, lane));
   }
 
+  async render<M extends RenderMode = 'rgb_array'>(mode = 'rgb_array' as M, options: ViewOptions = {}): Promise<RenderResults[M]> {
+    this.requireOpen();
+    const lane = options.lane ?? 0;
+    this.requireLane(lane);
+    if (this.stage[lane] === stages.never) throw new GroundtwinError('ENV_NOT_RESET', { env: this.id, lane });
+    if (!this.painter || !this.backend.stateOf)
+      throw new GroundtwinError('RENDER_UNAVAILABLE', {
+        env: this.id,
+        why: 'it was made without a painter, or keeps its states to itself',
+      });
+    // A state at hand is taken now, so that a step made meanwhile does not show.
+    const state = this.backend.stateOf(lane, options.side);
+    return this.painter.render(mode, state instanceof Promise ? await state : state, options);
+  }
+
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
+    this.painter?.free();
     await this.backend.close();
   }
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { type CheckOptions, checkEnv, envChecks, type MakeEnv } from '../../src/check/check-env.ts';
 import { checkRegistered } from '../../src/check/check-registered.ts';
+import type { RenderMode, RenderResults, ViewOptions } from '../../src/core/picture.ts';
 import type { ResetOptions, VectorEnv, VectorStepResult } from '../../src/core/vector-env.ts';
 import { isGroundtwinError } from '../../src/errors.ts';
 import { registry } from '../../src/index.ts';
@@ -67,6 +68,9 @@ class Through implements VectorEnv {
   }
   restore(snapshot: Uint8Array, lane?: number): Promise<Values> {
     return this.env.restore(snapshot, lane);
+  }
+  render<M extends RenderMode = 'rgb_array'>(mode?: M, options?: ViewOptions): Promise<RenderResults[M]> {
+    return this.env.render(mode, options);
   }
   close() {
     return this.env.close();

@@ -105,6 +105,12 @@ describe('client', () => {
     expect(await codeOf(env.restore(new Uint8Array(3)))).to.equal('SNAPSHOT_INVALID');
   });
 
+  it('says that no pictures come from a server', async () => {
+    const { client } = await pair();
+    const env = await client.make('Counter-v0', { lanes: 1 });
+    expect(await codeOf(env.render())).to.equal('RENDER_UNAVAILABLE');
+  });
+
   it('goes on after dropped sockets, each step carried out once', async () => {
     const { server, client } = await pair();
     const env = await client.make('Counter-v0');

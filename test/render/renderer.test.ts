@@ -1,7 +1,8 @@
 import { expect } from 'chai';
+import type { Camera } from '../../src/core/picture.ts';
 import type { BodySpec, ShapeForm, Vector3 } from '../../src/core/scene-spec.ts';
 import { Rng } from '../../src/math/rng.ts';
-import { type Camera, Renderer } from '../../src/render/index.ts';
+import { Renderer } from '../../src/render/index.ts';
 import { thrown } from '../onnx/run-graph.ts';
 
 const front: Camera = { position_m: [0, -4, 0], target_m: [0, 0, 0], fieldOfView_rad: Math.PI / 2 };

@@ -76,6 +76,10 @@ export class StubEnv implements VectorEnv {
     return this.observe(lane, 1);
   }
 
+  async render(): Promise<never> {
+    throw new GroundtwinError('RENDER_UNAVAILABLE', { env: this.id, why: 'it is a stub' });
+  }
+
   async close(): Promise<void> {
     this.closes += 1;
   }
