@@ -28,6 +28,7 @@ export const OWNERS: readonly (readonly [pattern: RegExp, owners: readonly strin
   [/^(@mujoco\/mujoco|mujoco-js)$/, ['src/physics']],
   [/^onnxruntime-/, ['src/onnx']],
   [/^msgpackr$/, ['src/wire']],
+  [/^saxes$/, ['src/scene']],
   [/^ws$/, ['src/client', 'src/server']],
   [/^(commander|cli-progress)$/, ['src/cli']],
   [/^(@observablehq\/plot|linkedom)$/, ['src/report']],

@@ -29,6 +29,8 @@ export const errorTable = {
   SNAPSHOT_INVALID: (d: { problem: string }) => `This is not a usable groundtwin snapshot: ${d.problem}. Take a new one with snapshot().`,
   SNAPSHOT_FOREIGN: (d: { what: string; expected: string; got: string }) =>
     `The snapshot belongs to another ${d.what}: expected ${d.expected}, got ${d.got}. Restore it into the env that made it.`,
+  ROBOT_FILE_INVALID: (d: { file: string; line: number; problem: string }) =>
+    `${d.file}:${d.line}: ${d.problem}. Change the file; docs/robots.md says what of MJCF is read.`,
   // onnx: graphs, models, runtime
   GRAPH_INVALID: (d: { scope: string; problem: string }) =>
     `Graph at '${d.scope}': ${d.problem}. Check the shapes, element types and names given in that scope.`,

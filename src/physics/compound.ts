@@ -1,5 +1,6 @@
 import type { Inertial, Quaternion, SceneSpec, Vector3 } from '../core/scene-spec.ts';
-import { principalAxes, type Symmetric3 } from '../math/symmetric-3x3.ts';
+import { principalAxes, type Symmetric3 } from '../math/symmetric3.ts';
+import { add } from '../math/vector3.ts';
 import type { JointTree } from './joint-tree.ts';
 import { rotateBackInto, rotateInto } from './rotation.ts';
 import { orientationOf } from './scene-check.ts';
@@ -63,8 +64,8 @@ function merged(parts: readonly Part[]): Required<Inertial> {
     const moved = [m * (y * y + z * z), m * (x * x + z * z), m * (x * x + y * y), -m * x * y, -m * x * z, -m * y * z];
     for (let i = 0; i < 6; i++) total[i]! += own[i]! + moved[i]!;
   });
-  const { values, axes_xyzw } = principalAxes(total);
-  return { mass_kg, centreOfMass_m: centre as [number, number, number], inertia_kgm2: values, principalAxes_xyzw: axes_xyzw };
+  const { moments, axes_xyzw } = principalAxes(total);
+  return { mass_kg, centreOfMass_m: centre as [number, number, number], inertia_kgm2: moments, principalAxes_xyzw: axes_xyzw };
 }
 
 /** R · diag(moments) · Rᵀ. */
@@ -76,9 +77,4 @@ function turnedInertia(moments: Vector3, turn: Quaternion): Symmetric3 {
   });
   const element = (i: number, j: number): number => moments.reduce((sum, moment, k) => sum + moment * columns[k]![i]! * columns[k]![j]!, 0);
   return [element(0, 0), element(1, 1), element(2, 2), element(0, 1), element(0, 2), element(1, 2)];
-}
-
-/** Sum of two vectors. */
-export function add(a: Vector3, b: Vector3): Vector3 {
-  return [a[0] + b[0], a[1] + b[1], a[2] + b[2]];
 }

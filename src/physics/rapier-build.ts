@@ -12,8 +12,9 @@ import {
 } from '@dimforge/rapier3d';
 import type { JointSpec, Quaternion, RapierSettings, SceneSpec, ShapeForm, ShapeSpec, Vector3 } from '../core/scene-spec.ts';
 import { GroundtwinError, unreachable } from '../errors.ts';
+import { add } from '../math/vector3.ts';
 import { contactGroups } from './collision-groups.ts';
-import { add, type Compound, compoundsOf } from './compound.ts';
+import { type Compound, compoundsOf } from './compound.ts';
 import type { JointTree } from './joint-tree.ts';
 import { orientationOf } from './scene-check.ts';
 import { coordinateAxis, turningAxes } from './turning-axes.ts';
