@@ -22,6 +22,10 @@ export const errorTable = {
   // physics and snapshots
   PHYSICS_DIVERGED: (d: { env: string; lane: number; what: string }) =>
     `${d.env}: physics diverged in lane ${d.lane}: ${d.what}. The episode is truncated; reset the lane, or use a smaller physics step.`,
+  ENV_CRASHED: (d: { env: string; lane: number; worker: number; what: string }) =>
+    `${d.env}: lane ${d.lane} is cut off, because worker ${d.worker} ${d.what}. A new worker takes its place: reset the lane, or restore a snapshot into it.`,
+  WORKER_FAILED: (d: { env: string; worker: number; what: string }) =>
+    `${d.env}: worker ${d.worker} ${d.what}. It writes its own complaints to the standard error of this process; correct what they name, then make the env anew or try again later.`,
   SCENE_INVALID: (d: { scene: string; problem: string }) =>
     `Scene '${d.scene}': ${d.problem}. Correct the scene, or the parameters it is built from.`,
   ENGINE_MISSING: (d: { engine: string; problem: string; install: string }) =>
@@ -115,6 +119,7 @@ export type ErrorDetails<C extends ErrorCode> = Parameters<(typeof errorTable)[C
 
 /** Codes for which sending the same request again may succeed. */
 const retryable: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'ENV_CRASHED',
   'CAPACITY',
   'SERVER_BUSY',
   'DRAINING',

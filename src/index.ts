@@ -17,6 +17,7 @@ import { mujocoEngine } from './physics/mujoco-engine.ts';
 import { rapierEngine } from './physics/rapier-engine.ts';
 import { Registry } from './registry/registry.ts';
 import { clockFrom } from './server/index.ts';
+import { nodeWorkers } from './vector/node-workers.ts';
 
 /** The registry behind `make`: every env of the package, on Rapier and onnxruntime-node. */
 export const registry = new Registry({
@@ -24,6 +25,8 @@ export const registry = new Registry({
   engines: { rapier: rapierEngine, mujoco: mujocoEngine },
   runtime: nodeRuntime(),
   entropy: () => randomInt(2 ** 32),
+  clock: clockFrom(() => performance.now()),
+  workers: nodeWorkers(new URL(`./env-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)),
 });
 
 /** One environment by id; see `MakeOptions`. */
@@ -77,6 +80,9 @@ export { anyTask, defineTask, type Task } from './task/task.ts';
 export type { Resync, TwinOptions } from './twin/twin-env.ts';
 export { type Branch, Env, type ResetResult, type StepResult } from './vector/env.ts';
 export { type Evaluation, evaluate } from './vector/evaluate.ts';
+export { SyncVectorEnv } from './vector/sync-vector-env.ts';
+export type { WorkerFacts } from './vector/worker-backend.ts';
+export { WorkerVectorEnv } from './vector/worker-vector-env.ts';
 export { fitEnsemble } from './world-model/fit-ensemble.ts';
 export { trainEnsemble } from './world-model/train-ensemble.ts';
 export type { WorldModel } from './world-model/world-model.ts';

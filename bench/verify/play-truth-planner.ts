@@ -6,7 +6,7 @@ import { PhysicsDynamics } from '../../src/task/physics-dynamics.ts';
 import { anyTask } from '../../src/task/task.ts';
 import { TaskEnv } from '../../src/task/task-env.ts';
 import { evaluate } from '../../src/vector/evaluate.ts';
-import { LocalVectorEnv } from '../../src/vector/local-vector-env.ts';
+import { SyncVectorEnv } from '../../src/vector/sync-vector-env.ts';
 import { timeLimit } from '../../src/wrappers/time-limit.ts';
 
 export const planned = anyTask(cartPoleSwingUp);
@@ -26,7 +26,7 @@ export async function playTruthPlanner(seed: number, policySeed: number, maxStep
   const scratch = new TaskEnv(planned, new PhysicsDynamics(planned, engine), 1);
   // A first reset, since plans are executed from snapshots alone.
   await scratch.reset({ mask: Uint8Array.of(1), seeds: Float64Array.of(0) });
-  const env = new LocalVectorEnv(source, { wrappers: [timeLimit(planned.horizon)], autoreset: 'disabled', entropy: () => 0 });
+  const env = new SyncVectorEnv(source, { wrappers: [timeLimit(planned.horizon)], autoreset: 'disabled', entropy: () => 0 });
   const started_ms = performance.now();
   const { returns, lengths } = await evaluate(env, cemInTruth(source, scratch), { seed, policySeed, maxSteps });
   const seconds = (performance.now() - started_ms) / 1000;

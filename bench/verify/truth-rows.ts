@@ -2,6 +2,7 @@
 import { renderBench } from '../speed/render.ts';
 import { failingPairs } from './check-env-row.ts';
 import type { Row } from './row.ts';
+import { workerRows } from './worker-rows.ts';
 
 export const truthRows: readonly Row[] = [
   {
@@ -26,4 +27,5 @@ export const truthRows: readonly Row[] = [
       return { measured: same ? figures.framesPerSecond : 0, raw: figures };
     },
   },
+  ...workerRows,
 ];

@@ -20,7 +20,7 @@ import { clockFrom, serve } from '../server/index.ts';
 import type { AnyTask } from '../task/task.ts';
 import { TaskEnv } from '../task/task-env.ts';
 import { type Evaluation, evaluate } from '../vector/evaluate.ts';
-import { LocalVectorEnv } from '../vector/local-vector-env.ts';
+import { SyncVectorEnv } from '../vector/sync-vector-env.ts';
 import { fitInChild } from '../world-model/fit-in-child.ts';
 import { ModelDynamics } from '../world-model/model-dynamics.ts';
 import { openModel, writeModel } from '../world-model/model-folder.ts';
@@ -261,7 +261,7 @@ async function checkOverSocket(job: Job, model: WorldModel): Promise<Check> {
 async function dream(job: Job, model: WorldModel): Promise<Evaluation> {
   const { task, config } = job;
   const lanes = Math.min(config.imaginedStarts, config.evaluationStarts);
-  const env = new LocalVectorEnv(await registry.imagined(task.id, model, lanes), { wrappers: [timeLimit(task.horizon)], entropy: () => 0 });
+  const env = new SyncVectorEnv(await registry.imagined(task.id, model, lanes), { wrappers: [timeLimit(task.horizon)], entropy: () => 0 });
   return evaluate(env, cemInModel(task, model, lanes, job.planner), {
     seed: EVALUATION_SEED,
     policySeed: job.seed,

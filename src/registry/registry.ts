@@ -12,7 +12,12 @@ import { TaskEnv } from '../task/task-env.ts';
 import { TaskPainter } from '../task/task-painter.ts';
 import { TwinEnv, type TwinOptions } from '../twin/twin-env.ts';
 import { Env } from '../vector/env.ts';
-import { LocalVectorEnv } from '../vector/local-vector-env.ts';
+import { Pacer } from '../vector/pacer.ts';
+import { SyncVectorEnv, type SyncVectorEnvOptions } from '../vector/sync-vector-env.ts';
+import { WorkerBackend } from '../vector/worker-backend.ts';
+import type { Isolation, WorkerStarters } from '../vector/worker-protocol.ts';
+import { WorkerVectorEnv } from '../vector/worker-vector-env.ts';
+import type { Clock } from '../wire/clock.ts';
 import { ModelDynamics } from '../world-model/model-dynamics.ts';
 import { loadModel } from '../world-model/model-folder.ts';
 import type { WorldModel } from '../world-model/world-model.ts';
@@ -32,6 +37,11 @@ export interface MakeOptions extends TwinOptions {
   readonly wrappers?: readonly WrapperFactory[];
   /** Steps until truncation; default the task's horizon, null = none. */
   readonly maxEpisodeSteps?: number | null;
+  /**
+   * Simulated seconds per second of the clock: 1 = real time, 2 = twice as fast; absent = as fast as it can.
+   * A step resolves no earlier than it is due, one control step after the one before was due. After falling behind by more than one control step it does not catch up: the rhythm begins anew from there.
+   */
+  readonly pace?: number;
 }
 
 export interface MakeVectorOptions extends MakeOptions {
@@ -40,6 +50,14 @@ export interface MakeVectorOptions extends MakeOptions {
   readonly autoreset?: AutoresetMode;
   /** False: results are reused buffers. Default true. */
   readonly copy?: boolean;
+  /** Steps the lanes in this many workers, each with a physics module of its own; absent = in this process. For truth only. */
+  readonly workers?: number;
+  /** What a worker is. Default 'process': it survives what a thread does not (kill -9, native crashes, memory running out), and answers sooner. */
+  readonly isolation?: Isolation;
+  /** How long a worker may take over one step (or reset, snapshot, restore) before it is killed and its lanes are cut off, ms; absent = as long as it likes. */
+  readonly stepDeadline_ms?: number;
+  /** File URLs of modules with tasks of your own, for workers to import: every exported task is registered there. */
+  readonly taskModules?: readonly string[];
 }
 
 /** What a registry needs from the outside. */
@@ -49,11 +67,17 @@ export interface RegistryParts {
   readonly runtime: OnnxRuntime;
   /** Seeds for lanes that were given none: integers in [0, 2^32). */
   readonly entropy: () => number;
+  /** For `pace` and for workers. */
+  readonly clock?: Clock;
+  /** How workers are started. */
+  readonly workers?: WorkerStarters;
 }
 
 const idForm = /^[A-Z][A-Za-z0-9]*-v[0-9]+$/;
 /** Enough for any sweep on one machine; a world takes some 100 kB. */
 export const maxLanes = 65536;
+/** More than cores only wait for each other. */
+export const maxWorkers = 256;
 
 /** Tasks by id, and how to make environments of them. */
 export class Registry {
@@ -96,24 +120,13 @@ export class Registry {
     return new Env(await this.makeVector(id, { ...options, lanes: 1, autoreset: 'disabled' }));
   }
 
-  /** Several lanes stepped together. @throws as `make`. */
-  async makeVector(id: string, options: MakeVectorOptions = {}): Promise<LocalVectorEnv> {
-    const task = this.task(id);
-    const steps = options.maxEpisodeSteps === undefined ? task.horizon : options.maxEpisodeSteps;
-    const wrappers = [...(steps === null ? [] : [timeLimit(steps)]), ...(options.wrappers ?? [])];
-    const backend = await this.backend(task, options);
-    try {
-      return new LocalVectorEnv(backend, {
-        wrappers,
-        autoreset: options.autoreset ?? 'nextStep',
-        copy: options.copy ?? true,
-        entropy: this.parts.entropy,
-        painter: new TaskPainter(task, () => this.engine(options.engine ?? 'rapier')),
-      });
-    } catch (error) {
-      await backend.close();
-      throw error;
-    }
+  /** Several lanes stepped together. @throws as `make`; with workers also WORKER_FAILED. */
+  async makeVector<O extends MakeVectorOptions>(
+    id: string,
+    options: O = {} as O,
+  ): Promise<O extends { readonly workers: number } ? WorkerVectorEnv : SyncVectorEnv> {
+    const env = options.workers === undefined ? this.inProcess(id, options) : this.inWorkers(id, options, options.workers);
+    return (await env) as O extends { readonly workers: number } ? WorkerVectorEnv : SyncVectorEnv;
   }
 
   /** Truth without wrappers: for recorders and planners that need the state itself. */
@@ -150,15 +163,72 @@ export class Registry {
     return loadModel(this.parts.runtime, folder, this.task(id));
   }
 
+  private async inProcess(id: string, options: MakeVectorOptions): Promise<SyncVectorEnv> {
+    const task = this.task(id);
+    for (const option of ['isolation', 'stepDeadline_ms', 'taskModules'] as const)
+      if (options[option] !== undefined) refuse(task, option, String(options[option]), 'absent unless workers are asked for');
+    const outer = this.outerOptions(task, options);
+    const backend = await this.backend(task, options);
+    return orClosed(backend, () => new SyncVectorEnv(backend, outer));
+  }
+
+  private async inWorkers(id: string, options: MakeVectorOptions, workers: number): Promise<WorkerVectorEnv> {
+    const task = this.task(id);
+    const lanes = checkedLanes(task, options);
+    const { isolation = 'process', stepDeadline_ms, taskModules, engine = 'rapier' } = options;
+    const randomize = rangesOf(task, options.randomize);
+    if ((options.backend ?? 'truth') !== 'truth')
+      refuse(
+        task,
+        'backend',
+        String(options.backend),
+        "'truth' where workers are asked for: a model steps all lanes in one batch, which workers would only split",
+      );
+    const most = Math.min(lanes, maxWorkers);
+    if (!Number.isInteger(workers) || workers < 1 || workers > most)
+      refuse(task, 'workers', String(workers), `an integer from 1 to ${most}, one lane each at least`);
+    if (isolation !== 'process' && isolation !== 'thread') refuse(task, 'isolation', String(isolation), "'process' or 'thread'");
+    if (stepDeadline_ms !== undefined && !(stepDeadline_ms > 0 && Number.isFinite(stepDeadline_ms)))
+      refuse(task, 'stepDeadline_ms', String(stepDeadline_ms), 'a number of milliseconds above 0');
+    const { clock, workers: starters } = this.parts;
+    if (!clock || !starters)
+      refuse(task, 'workers', String(workers), 'absent: this registry was made without a clock and a way to start workers');
+    const outer = this.outerOptions(task, options);
+    const backend = await WorkerBackend.start({
+      id,
+      lanes,
+      workers,
+      isolation,
+      start: starters[isolation],
+      clock,
+      ...(stepDeadline_ms === undefined ? {} : { stepDeadline_ms }),
+      ...(taskModules ? { taskModules } : {}),
+      options: { engine, ...(randomize && { randomize }) },
+    });
+    return orClosed(backend, () => new WorkerVectorEnv(backend, outer));
+  }
+
+  /** What goes round a backend, whichever it is. */
+  private outerOptions(task: AnyTask, options: MakeVectorOptions): SyncVectorEnvOptions {
+    const steps = options.maxEpisodeSteps === undefined ? task.horizon : options.maxEpisodeSteps;
+    return {
+      wrappers: [...(steps === null ? [] : [timeLimit(steps)]), ...(options.wrappers ?? [])],
+      autoreset: options.autoreset ?? 'nextStep',
+      copy: options.copy ?? true,
+      entropy: this.parts.entropy,
+      painter: new TaskPainter(task, () => this.engine(options.engine ?? 'rapier')),
+      ...(options.pace === undefined ? {} : { pacer: this.pacer(task, options.pace) }),
+    };
+  }
+
+  private pacer(task: AnyTask, pace: number): Pacer {
+    if (!(pace > 0 && Number.isFinite(pace))) refuse(task, 'pace', String(pace), 'a finite number above 0');
+    if (!this.parts.clock) refuse(task, 'pace', String(pace), 'absent: this registry was made without a clock');
+    return new Pacer(this.parts.clock, (1000 * task.controlDt_s) / pace);
+  }
+
   private async backend(task: AnyTask, options: MakeVectorOptions): Promise<Backend> {
-    const lanes = options.lanes ?? 1;
-    if (!Number.isInteger(lanes) || lanes < 1 || lanes > maxLanes)
-      throw new GroundtwinError('OPTION_INVALID', {
-        who: task.id,
-        option: 'lanes',
-        value: String(lanes),
-        allowed: `an integer from 1 to ${maxLanes}`,
-      });
+    const lanes = checkedLanes(task, options);
     const kind = options.backend ?? 'truth';
     switch (kind) {
       case 'truth':
@@ -179,12 +249,7 @@ export class Registry {
         );
       }
       default:
-        throw new GroundtwinError('OPTION_INVALID', {
-          who: task.id,
-          option: 'backend',
-          value: String(kind),
-          allowed: "'truth', 'model' or 'twin'",
-        });
+        return refuse(task, 'backend', String(kind), "'truth', 'model' or 'twin'");
     }
   }
 
@@ -196,22 +261,30 @@ export class Registry {
 function rangesOf(task: AnyTask, randomize: MakeOptions['randomize']): Ranges | undefined {
   if (randomize === undefined || randomize === false) return undefined;
   if (randomize !== true) return randomize;
-  if (task.randomize) return task.randomize;
-  throw new GroundtwinError('OPTION_INVALID', {
-    who: task.id,
-    option: 'randomize',
-    value: 'true',
-    allowed: `ranges of its parameters (${Object.keys(task.params).join(', ')}): the task declares none`,
-  });
+  const names = Object.keys(task.params).join(', ');
+  return task.randomize ?? refuse(task, 'randomize', 'true', `ranges of its parameters (${names}): the task declares none`);
+}
+
+function refuse(task: AnyTask, option: string, value: string, allowed: string): never {
+  throw new GroundtwinError('OPTION_INVALID', { who: task.id, option, value: value.slice(0, 100), allowed });
+}
+
+function checkedLanes(task: AnyTask, { lanes = 1 }: MakeVectorOptions): number {
+  if (!Number.isInteger(lanes) || lanes < 1 || lanes > maxLanes) refuse(task, 'lanes', String(lanes), `an integer from 1 to ${maxLanes}`);
+  return lanes;
+}
+
+/** Leaves no backend behind when what goes round it does not fit. */
+async function orClosed<E>(backend: Backend, make: () => E): Promise<E> {
+  try {
+    return make();
+  } catch (error) {
+    await backend.close();
+    throw error;
+  }
 }
 
 function requireModel(task: AnyTask, options: MakeOptions): string | WorldModel {
-  if (options.model === undefined)
-    throw new GroundtwinError('OPTION_INVALID', {
-      who: task.id,
-      option: 'model',
-      value: 'missing',
-      allowed: `the folder of a model, for backend '${options.backend}'`,
-    });
+  if (options.model === undefined) refuse(task, 'model', 'missing', `the folder of a model, for backend '${options.backend}'`);
   return options.model;
 }

@@ -1,7 +1,6 @@
 /** The two ends of a pipe: the parent hands over numbers, the child fits and reports. */
 import { type ChildProcess, fork } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { pathToFileURL } from 'node:url';
+import { sourceLoader } from '../core/source-loader.ts';
 import { GroundtwinError } from '../errors.ts';
 import type { OnnxRuntime } from '../onnx/index.ts';
 import { type FitHooks, type FitJob, type FitProgress, type FitResult, fitEnsemble } from './fit-ensemble.ts';
@@ -45,11 +44,8 @@ export async function fitInChild(entry: ChildEntry, job: FitJob, hooks: FitHooks
 }
 
 function start({ url }: ChildEntry): ChildProcess {
-  const isSource = url.pathname.endsWith('.ts');
-  // From this file, whatever the working directory is. import.meta.resolve would do, but a loader that compiles to CommonJS (mocha's) has none.
-  const loader = () => pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
   return fork(url, [], {
-    execArgv: isSource ? ['--import', loader()] : [],
+    execArgv: sourceLoader(url),
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });

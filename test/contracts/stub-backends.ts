@@ -4,10 +4,10 @@ import type { WrapperFactory } from '../../src/core/wrapper.ts';
 import { nodeRuntime } from '../../src/onnx/index.ts';
 import { mujocoEngine } from '../../src/physics/mujoco-engine.ts';
 import { rapierEngine } from '../../src/physics/rapier-engine.ts';
-import { Registry } from '../../src/registry/registry.ts';
+import { Registry, type RegistryParts } from '../../src/registry/registry.ts';
 import type { AnyTask } from '../../src/task/task.ts';
 import { TaskEnv } from '../../src/task/task-env.ts';
-import { LocalVectorEnv, type LocalVectorEnvOptions } from '../../src/vector/local-vector-env.ts';
+import { SyncVectorEnv, type SyncVectorEnvOptions } from '../../src/vector/sync-vector-env.ts';
 import {
   contextEntries,
   type ModelManifest,
@@ -58,14 +58,17 @@ export class WalkerDynamics implements Dynamics {
 /** Walkers behind the real vector env. */
 export function walkers(
   lanes: number,
-  options: Partial<LocalVectorEnvOptions> & { readonly wrappers?: readonly WrapperFactory[] } = {},
-): LocalVectorEnv {
-  return new LocalVectorEnv(new TaskEnv(walker, new WalkerDynamics(), lanes), { entropy: () => 99, ...options });
+  options: Partial<SyncVectorEnvOptions> & { readonly wrappers?: readonly WrapperFactory[] } = {},
+): SyncVectorEnv {
+  return new SyncVectorEnv(new TaskEnv(walker, new WalkerDynamics(), lanes), { entropy: () => 99, ...options });
 }
 
-/** A registry of these tasks on the real engine and runtime. */
-export function registryOf(...tasks: readonly AnyTask[]): Registry {
-  return new Registry({ tasks, engines: { rapier: rapierEngine, mujoco: mujocoEngine }, runtime: nodeRuntime(), entropy: () => 12345 });
+/** A registry of these tasks on the real engines and runtime; with other parts if the first argument names some. */
+export function registryOf(...given: readonly (AnyTask | Partial<RegistryParts>)[]): Registry {
+  const tasks = given.filter((one): one is AnyTask => 'id' in one);
+  const parts = given.find((one) => !('id' in one)) as Partial<RegistryParts> | undefined;
+  const engines = { rapier: rapierEngine, mujoco: mujocoEngine };
+  return new Registry({ tasks, engines, runtime: nodeRuntime(), entropy: () => 12345, ...parts });
 }
 
 /** A manifest that fits a task. */

@@ -3,7 +3,7 @@ import type { VectorStepResult } from '../../src/core/vector-env.ts';
 import { isGroundtwinError } from '../../src/errors.ts';
 import { TaskEnv } from '../../src/task/task-env.ts';
 import { TwinEnv, type TwinOptions } from '../../src/twin/twin-env.ts';
-import { LocalVectorEnv } from '../../src/vector/local-vector-env.ts';
+import { SyncVectorEnv } from '../../src/vector/sync-vector-env.ts';
 import { ModelDynamics } from '../../src/world-model/model-dynamics.ts';
 import { timeLimit } from '../../src/wrappers/time-limit.ts';
 import { codeOf, keepsTheContract, rollout } from '../contracts/env-contract.ts';
@@ -18,10 +18,10 @@ const biased = () =>
     scale: [0.2],
   }));
 
-function twins(lanes: number, options: TwinOptions = {}, model = biased()): LocalVectorEnv {
+function twins(lanes: number, options: TwinOptions = {}, model = biased()): SyncVectorEnv {
   const dynamics = new ModelDynamics(walker, model, lanes, { disagreement: true });
   const twin = new TwinEnv(new TaskEnv(walker, new WalkerDynamics(), lanes), new TaskEnv(walker, dynamics, lanes), dynamics, options);
-  return new LocalVectorEnv(twin, { entropy: () => 9, wrappers: [timeLimit(20)] });
+  return new SyncVectorEnv(twin, { entropy: () => 9, wrappers: [timeLimit(20)] });
 }
 interface Told {
   readonly truth: Record<string, Float64Array>;
@@ -36,7 +36,7 @@ interface Told {
 const told = ({ info }: Pick<VectorStepResult, 'info'>) => info.twin as unknown as Told;
 const still = (lanes: number) => new Float32Array(lanes);
 
-async function errors(env: LocalVectorEnv, steps: number): Promise<number[]> {
+async function errors(env: SyncVectorEnv, steps: number): Promise<number[]> {
   const seen: number[] = [];
   for (let step = 0; step < steps; step++) seen.push(Math.round(told(await env.step(still(env.lanes))).error.position_m![0]! * 1e4) / 1e4);
   return seen;
@@ -56,7 +56,7 @@ describe('a twin', () => {
 
   it('has on its model side, never put right, exactly what the model alone has', async () => {
     const model = biased();
-    const alone = new LocalVectorEnv(new TaskEnv(walker, new ModelDynamics(walker, model, 2), 2), {
+    const alone = new SyncVectorEnv(new TaskEnv(walker, new ModelDynamics(walker, model, 2), 2), {
       entropy: () => 1,
       wrappers: [timeLimit(20)],
     });

@@ -2,14 +2,14 @@ import { expect } from 'chai';
 import type { VectorStepResult } from '../../src/core/vector-env.ts';
 import { GroundtwinError } from '../../src/errors.ts';
 import { TaskEnv } from '../../src/task/task-env.ts';
-import { LocalVectorEnv } from '../../src/vector/local-vector-env.ts';
+import { SyncVectorEnv } from '../../src/vector/sync-vector-env.ts';
 import { timeLimit } from '../../src/wrappers/time-limit.ts';
 import { codeOf, keepsTheContract, rollout, using } from '../contracts/env-contract.ts';
 import { WalkerDynamics, walkers } from '../contracts/stub-backends.ts';
 import { walker } from '../contracts/stub-tasks.ts';
 
 /** Position, exactly: the observation is noisy. */
-const at = (env: LocalVectorEnv, lane: number) => (env.backend as TaskEnv).state[lane * 3]!;
+const at = (env: SyncVectorEnv, lane: number) => (env.backend as TaskEnv).state[lane * 3]!;
 const push = (...shares: number[]) => Float32Array.from(shares);
 const rowOf = (result: { readonly observation: unknown }, lane: number) => [
   ...(result.observation as Float32Array).subarray(lane * 3, lane * 3 + 3),
@@ -25,7 +25,7 @@ async function firstOf(seed: number, episode: number): Promise<number[]> {
   return rowOf(result, 0);
 }
 
-async function stepUntilEnd(env: LocalVectorEnv, shares: readonly number[]): Promise<VectorStepResult> {
+async function stepUntilEnd(env: SyncVectorEnv, shares: readonly number[]): Promise<VectorStepResult> {
   for (let step = 0; step < toTheEnd; step++) {
     const result = await env.step(Float32Array.from(shares));
     if (result.terminated.includes(1)) return result;
@@ -345,7 +345,7 @@ describe('memory of results', () => {
 
   it('is released when closed', async () => {
     const dynamics = new WalkerDynamics();
-    await using(Promise.resolve(new LocalVectorEnv(new TaskEnv(walker, dynamics, 1), { entropy: () => 1 })), (env) =>
+    await using(Promise.resolve(new SyncVectorEnv(new TaskEnv(walker, dynamics, 1), { entropy: () => 1 })), (env) =>
       env.reset({ seed: 1 }),
     );
     expect(dynamics.closed).to.equal(1);

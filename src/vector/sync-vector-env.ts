@@ -6,9 +6,10 @@ import { GroundtwinError } from '../errors.ts';
 import { allocate, cloneValues, rowOf, type Space, type Values } from '../spaces/space.ts';
 import { takeActions } from './actions.ts';
 import { cloneColumns } from './info.ts';
+import type { Pacer } from './pacer.ts';
 import { packSnapshot, unpackSnapshot } from './snapshot.ts';
 
-export interface LocalVectorEnvOptions {
+export interface SyncVectorEnvOptions {
   /** Innermost first. */
   readonly wrappers?: readonly WrapperFactory[];
   readonly autoreset?: AutoresetMode;
@@ -18,6 +19,8 @@ export interface LocalVectorEnvOptions {
   readonly entropy: () => number;
   /** Draws what `render` is asked for; freed with the env. Absent = no pictures. */
   readonly painter?: Painter;
+  /** Holds steps back to real time or a multiple of it; absent = as fast as they come. */
+  readonly pacer?: Pacer;
 }
 
 /** Where a lane is in its episode. */
@@ -25,8 +28,11 @@ const stages = { never: 0, running: 1, ended: 2 } as const;
 /** Seeds below this are first episodes; the rest of a seed counts the episodes before it. */
 const seedLimit = 2 ** 32;
 
-/** Wrappers, autoreset and checks round one backend: what `make` returns for truth, model and twin. */
-export class LocalVectorEnv implements VectorEnv {
+/**
+ * Wrappers, autoreset and checks round one backend: what `make` returns for truth, model and twin.
+ * All lanes are stepped together, in this process unless the backend does otherwise.
+ */
+export class SyncVectorEnv implements VectorEnv {
   readonly id: string;
   readonly kind: BackendKind;
   readonly lanes: number;
@@ -41,6 +47,7 @@ export class LocalVectorEnv implements VectorEnv {
   private readonly copy: boolean;
   private readonly entropy: () => number;
   private readonly painter: Painter | undefined;
+  private readonly pacer: Pacer | undefined;
   private readonly stage: Uint8Array;
   private readonly active: Uint8Array;
   private readonly resetMask: Uint8Array;
@@ -51,7 +58,7 @@ export class LocalVectorEnv implements VectorEnv {
   private observation: Values;
   private closed = false;
 
-  constructor(backend: Backend, options: LocalVectorEnvOptions) {
+  constructor(backend: Backend, options: SyncVectorEnvOptions) {
     this.backend = backend;
     this.id = backend.id;
     this.kind = backend.kind;
@@ -64,6 +71,7 @@ export class LocalVectorEnv implements VectorEnv {
     this.copy = options.copy ?? true;
     this.entropy = options.entropy;
     this.painter = options.painter;
+    this.pacer = options.pacer;
     const stack = wrap(backend, options.wrappers ?? []);
     this.wrappers = stack.wrappers;
     this.observationSpace = stack.observationSpace;
@@ -96,18 +104,22 @@ export class LocalVectorEnv implements VectorEnv {
 
   async step(actions: Values): Promise<VectorStepResult> {
     this.requireOpen();
-    this.chooseActive();
-    takeActions(this.id, this.actionSpace, this.lanes, actions, this.active, this.actions);
+    const { active, backend, wrappers, pacer } = this;
+    const allActive = this.chooseActive();
+    takeActions(this.id, this.actionSpace, this.lanes, actions, active, this.actions);
+    pacer?.begin();
     let inner = this.actions;
-    for (let i = this.wrappers.length - 1; i >= 0; i--) inner = this.wrappers[i]!.action?.(inner, this.active) ?? inner;
-    const pending = this.backend.step(inner, this.active);
+    for (let i = wrappers.length - 1; i >= 0; i--) inner = wrappers[i]!.action?.(inner, active) ?? inner;
+    const pending = backend.step(inner, active);
     if (pending) await pending;
-    const { batch } = this.backend;
-    for (const wrapper of this.wrappers) wrapper.step?.(batch, this.active);
+    for (let i = 0; i < wrappers.length; i++) wrappers[i]!.step?.(backend.batch, active);
     this.observe();
-    if (this.autoreset === 'nextStep') await this.resetEndedBefore();
-    this.markEnds();
-    return this.autoreset === 'sameStep' ? this.resultWithSameStepReset() : this.result(this.info(batch));
+    if (!allActive && this.autoreset === 'nextStep') await this.resetInactive();
+    const anyEnded = this.markEnds();
+    const result =
+      this.autoreset === 'sameStep' ? await this.sameStepResult(anyEnded || !allActive) : this.result(this.info(backend.batch));
+    if (pacer) await pacer.wait();
+    return result;
   }
 
   async snapshot(lane = 0): Promise<Uint8Array> {
@@ -171,43 +183,54 @@ export class LocalVectorEnv implements VectorEnv {
     if (this.closed) return;
     this.closed = true;
     this.painter?.free();
+    this.pacer?.cancel();
     await this.backend.close();
   }
 
-  /** Lanes to step; with `nextStep` an ended lane sits this step out and is reset instead. */
-  private chooseActive(): void {
-    for (let lane = 0; lane < this.lanes; lane++) {
-      const stage = this.stage[lane]!;
-      if (stage === stages.never || (stage === stages.ended && this.autoreset === 'disabled'))
-        throw new GroundtwinError('ENV_NOT_RESET', { env: this.id, lane });
-      this.active[lane] = stage === stages.running ? 1 : 0;
+  /** Lanes to step; with `nextStep` an ended lane sits this step out and is reset instead. @returns whether none does. */
+  private chooseActive(): boolean {
+    const { stage, active, lanes } = this;
+    let all = true;
+    for (let lane = 0; lane < lanes; lane++) {
+      if (stage[lane] === stages.running) {
+        active[lane] = 1;
+        continue;
+      }
+      if (stage[lane] === stages.never || this.autoreset === 'disabled') throw new GroundtwinError('ENV_NOT_RESET', { env: this.id, lane });
+      active[lane] = 0;
+      all = false;
     }
+    return all;
   }
 
-  private async resetEndedBefore(): Promise<void> {
-    let any = false;
-    for (let lane = 0; lane < this.lanes; lane++) {
-      this.resetMask[lane] = this.active[lane] ? 0 : 1;
-      if (this.resetMask[lane]) any = true;
-    }
-    if (any) await this.nextEpisodes(this.resetMask);
+  private resetInactive(): Promise<void> {
+    for (let lane = 0; lane < this.lanes; lane++) this.resetMask[lane] = this.active[lane] ? 0 : 1;
+    return this.nextEpisodes(this.resetMask);
   }
 
-  private markEnds(): void {
+  /** @returns whether any lane ended on this step. */
+  private markEnds(): boolean {
+    const { active, stage, lanes } = this;
     const { terminated, truncated } = this.backend.batch;
-    for (let lane = 0; lane < this.lanes; lane++)
-      if (this.active[lane] && (terminated[lane] || truncated[lane])) this.stage[lane] = stages.ended;
+    let any = false;
+    for (let lane = 0; lane < lanes; lane++) {
+      if (!active[lane] || !(terminated[lane] || truncated[lane])) continue;
+      stage[lane] = stages.ended;
+      any = true;
+    }
+    return any;
   }
 
-  private async resultWithSameStepReset(): Promise<VectorStepResult> {
-    const ended = new Uint8Array(this.lanes);
+  /** @param anyToReset - false spares the look for lanes that are to be begun anew. */
+  private async sameStepResult(anyToReset: boolean): Promise<VectorStepResult> {
     // A lane restored as ended is begun anew, but nothing of it ended on this step.
     const finalMask = new Uint8Array(this.lanes);
+    if (!anyToReset) return this.result({ ...this.info(this.backend.batch), finalMask });
+    const ended = new Uint8Array(this.lanes);
     for (let lane = 0; lane < this.lanes; lane++) {
       ended[lane] = this.stage[lane] === stages.ended ? 1 : 0;
       finalMask[lane] = ended[lane]! & this.active[lane]!;
     }
-    if (!ended.includes(1)) return this.result({ ...this.info(this.backend.batch), finalMask });
     const { batch } = this.backend;
     const kept = { reward: batch.reward.slice(), terminated: batch.terminated.slice(), truncated: batch.truncated.slice() };
     const finalInfo = cloneColumns(this.info(batch));
@@ -218,8 +241,18 @@ export class LocalVectorEnv implements VectorEnv {
   }
 
   private async nextEpisodes(mask: Uint8Array): Promise<void> {
-    for (let lane = 0; lane < this.lanes; lane++) if (mask[lane]) this.episode[lane] = this.episode[lane]! + 1;
-    await this.resetLanes(mask);
+    this.countEpisodes(mask, 1);
+    try {
+      await this.resetLanes(mask);
+    } catch (error) {
+      // Whoever steps again after a crash gets the very episodes that were due.
+      this.countEpisodes(mask, -1);
+      throw error;
+    }
+  }
+
+  private countEpisodes(mask: Uint8Array, by: number): void {
+    for (let lane = 0; lane < this.lanes; lane++) if (mask[lane]) this.episode[lane] = this.episode[lane]! + by;
   }
 
   private async resetLanes(mask: Uint8Array, params?: Readonly<Record<string, number>>): Promise<void> {
@@ -251,7 +284,7 @@ export class LocalVectorEnv implements VectorEnv {
 
   private observe(): void {
     let outer = this.backend.batch.observation;
-    for (const wrapper of this.wrappers) outer = wrapper.observation?.(outer) ?? outer;
+    for (let i = 0; i < this.wrappers.length; i++) outer = this.wrappers[i]!.observation?.(outer) ?? outer;
     this.observation = outer;
   }
 
@@ -263,7 +296,7 @@ export class LocalVectorEnv implements VectorEnv {
   }
 
   private info(batch: StepBatch): InfoColumns {
-    const columns = batch.problems.some((problem) => problem !== null) ? { ...batch.info, problem: batch.problems.slice() } : batch.info;
+    const columns = hasProblem(batch.problems) ? { ...batch.info, problem: batch.problems.slice() } : batch.info;
     return this.copy ? cloneColumns(columns) : columns;
   }
 
@@ -283,6 +316,11 @@ export class LocalVectorEnv implements VectorEnv {
   private refuse(option: string, value: string, allowed: string): never {
     throw new GroundtwinError('OPTION_INVALID', { who: this.id, option, value, allowed });
   }
+}
+
+function hasProblem(problems: StepBatch['problems']): boolean {
+  for (let lane = 0; lane < problems.length; lane++) if (problems[lane] !== null) return true;
+  return false;
 }
 
 function wrap(backend: Backend, factories: readonly WrapperFactory[]) {

@@ -1,0 +1,28 @@
+/** What runs in a worker of a vector env: truth of one task, for some of its lanes, in a thread or a process of its own. */
+import { isMainThread } from 'node:worker_threads';
+import { envs } from '../envs/index.ts';
+import { nodeRuntime } from './onnx/index.ts';
+import { mujocoEngine } from './physics/mujoco-engine.ts';
+import { rapierEngine } from './physics/rapier-engine.ts';
+import { Registry } from './registry/registry.ts';
+import { isTask } from './task/is-task.ts';
+import type { Ranges } from './task/randomize.ts';
+import { serveInProcess } from './vector/process-worker.ts';
+import { serveInThread } from './vector/thread-worker.ts';
+import type { WorkerConfig } from './vector/worker-protocol.ts';
+
+async function build({ id, lanes, taskModules, options }: WorkerConfig) {
+  const engines = { rapier: rapierEngine, mujoco: mujocoEngine };
+  const registry = new Registry({ tasks: envs, engines, runtime: nodeRuntime(), entropy: () => 0 });
+  for (const module of taskModules) await registerTasks(registry, module);
+  const { engine, randomize } = options as Parameters<Registry['makeVector']>[1] & { readonly randomize?: Ranges };
+  return registry.truth(id, lanes, engine, randomize);
+}
+
+async function registerTasks(registry: Registry, module: string): Promise<void> {
+  const exported = Object.values((await import(module)) as Record<string, unknown>);
+  // A module may export a task twice, and may export again one that ships with the package.
+  for (const task of new Set(exported)) if (isTask(task) && !registry.ids().includes(task.id)) registry.register(task);
+}
+
+await (isMainThread ? serveInProcess(build) : serveInThread(build));
