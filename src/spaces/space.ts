@@ -76,6 +76,17 @@ function isChoice(n: number): boolean {
   return Number.isInteger(n) && n >= 1 && n <= maxChoices;
 }
 
+/** A box of named numbers without bounds. */
+export function unbounded(names: readonly string[]): Box {
+  const [low, high] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+  return box({ low: names.map(() => low), high: names.map(() => high), names });
+}
+
+/** A box of named numbers in [−1, 1]. */
+export function unitBox(names: readonly string[]): Box {
+  return box({ low: names.map(() => -1), high: names.map(() => 1), names });
+}
+
 /** Integers 0 … n−1. @throws SPACE_INVALID */
 export function discrete(n: number): Discrete {
   if (!isChoice(n)) refuse('discrete', `n is ${n}; it must be an integer from 1 to ${maxChoices}`);

@@ -1,0 +1,116 @@
+import { wrapAngle } from '../../src/core/state-spec.ts';
+import { assetRobot } from '../../src/scene/assets.ts';
+import { type TypedArray, unbounded, unitBox } from '../../src/spaces/space.ts';
+import { driveRobot, Mechanism, robotCommands, robotParams, robotRanges, robotScene } from '../../src/task/robot.ts';
+import { defineTask } from '../../src/task/task.ts';
+
+const robot = assetRobot('robots/dm-reacher.xml');
+const mechanism = new Mechanism(robot, ['shoulder', 'wrist']);
+const positions = new Float64Array(2);
+const velocities = new Float64Array(2);
+/** Of both links, to the middle of the finger. */
+const LINK_m = 0.12;
+const FINGER_RADIUS_m = 0.01;
+const HEIGHT_m = 0.01;
+const WRIST_RANGE_rad = (160 * Math.PI) / 180;
+const [NEAREST_m, FURTHEST_m] = [0.05, 0.2];
+
+interface Arm {
+  readonly shoulder_rad: number;
+  readonly wrist_rad: number;
+  readonly target_m: Float64Array;
+}
+
+/** From the finger to the target. */
+function missX(state: Arm): number {
+  return state.target_m[0]! - LINK_m * (Math.cos(state.shoulder_rad) + Math.cos(state.shoulder_rad + state.wrist_rad));
+}
+
+function missY(state: Arm): number {
+  return state.target_m[1]! - LINK_m * (Math.sin(state.shoulder_rad) + Math.sin(state.shoulder_rad + state.wrist_rad));
+}
+
+function reacherTask(id: string, size: string, targetRadius_m: number) {
+  return defineTask({
+    id,
+    summary: `Bring the finger of a weak arm onto a ${size} target and keep it there: dm_control, sparse reward.`,
+    state: {
+      shoulder_rad: { role: 'dynamic', kind: 'angle', unit: 'rad' },
+      wrist_rad: { role: 'dynamic', kind: 'angle', unit: 'rad', limits: [-WRIST_RANGE_rad, WRIST_RANGE_rad] },
+      shoulderRate_radps: { role: 'dynamic', kind: 'angularVelocity', unit: 'rad/s' },
+      wristRate_radps: { role: 'dynamic', kind: 'angularVelocity', unit: 'rad/s' },
+      target_m: { role: 'context', kind: 'length', unit: 'm', size: 2 },
+    },
+    observationSpace: unbounded(['shoulder_rad', 'wrist_rad', 'toTargetX_m', 'toTargetY_m', 'shoulderRate_radps', 'wristRate_radps']),
+    actionSpace: unitBox(['shoulder', 'wrist']),
+    commands: robotCommands(robot),
+    controlDt_s: 0.02,
+    horizon: 1000,
+    params: robotParams,
+    randomize: robotRanges,
+    engines: { rapier: { step_s: 0.02, solverIterations: 8 }, mujoco: robot.mujoco },
+    scene: (params) => robotScene(robot, params),
+    initial(rng, _params, start) {
+      start.shoulder_rad = wrapAngle(rng.uniform(-Math.PI, Math.PI));
+      start.wrist_rad = rng.uniform(-WRIST_RANGE_rad, WRIST_RANGE_rad);
+      const [direction_rad, distance_m] = [rng.uniform(0, 2 * Math.PI), rng.uniform(NEAREST_m, FURTHEST_m)];
+      start.target_m[0] = distance_m * Math.sin(direction_rad);
+      start.target_m[1] = distance_m * Math.cos(direction_rad);
+    },
+    place(world, state) {
+      positions[0] = state.shoulder_rad;
+      positions[1] = state.wrist_rad;
+      velocities[0] = state.shoulderRate_radps;
+      velocities[1] = state.wristRate_radps;
+      mechanism.place(world, positions, velocities);
+    },
+    read(world, state) {
+      mechanism.read(world, positions, velocities);
+      state.shoulder_rad = positions[0]!;
+      state.wrist_rad = positions[1]!;
+      state.shoulderRate_radps = velocities[0]!;
+      state.wristRate_radps = velocities[1]!;
+    },
+    actuate: driveRobot(robot),
+    observe(state, observation) {
+      const row = observation as TypedArray;
+      row[0] = state.shoulder_rad;
+      row[1] = state.wrist_rad;
+      row[2] = missX(state);
+      row[3] = missY(state);
+      row[4] = state.shoulderRate_radps;
+      row[5] = state.wristRate_radps;
+    },
+    infer(observation, state) {
+      const row = observation as TypedArray;
+      state.shoulder_rad = row[0]!;
+      state.wrist_rad = row[1]!;
+      state.target_m[0] = 0;
+      state.target_m[1] = 0;
+      const [x, y] = [missX(state), missY(state)];
+      state.target_m[0] = row[2]! - x;
+      state.target_m[1] = row[3]! - y;
+      state.shoulderRate_radps = row[4]!;
+      state.wristRate_radps = row[5]!;
+    },
+    reward: {
+      onTarget: { weight: 1, value: ({ next }) => (Math.hypot(missX(next), missY(next)) <= targetRadius_m + FINGER_RADIUS_m ? 1 : 0) },
+    },
+    markers: [
+      {
+        name: 'target',
+        shapes: [{ form: { kind: 'sphere', radius_m: targetRadius_m }, colour: '#cc4040' }],
+        place(state, pose) {
+          pose[0] = state.target_m[0]!;
+          pose[1] = state.target_m[1]!;
+          pose[2] = HEIGHT_m;
+        },
+      },
+    ],
+  });
+}
+
+/** dm_control's reacher easy on our engines. */
+export const dmReacherEasy = reacherTask('DmReacherEasy-v0', 'large', 0.05);
+/** dm_control's reacher hard on our engines. */
+export const dmReacherHard = reacherTask('DmReacherHard-v0', 'small', 0.015);

@@ -1,0 +1,132 @@
+import { assetRobot } from '../../src/scene/assets.ts';
+import { type TypedArray, unbounded, unitBox } from '../../src/spaces/space.ts';
+import { clip } from '../../src/task/planar-robot.ts';
+import { Mechanism, robotCommands, robotParams, robotRanges, robotScene } from '../../src/task/robot.ts';
+import { RobotKinematics } from '../../src/task/robot-kinematics.ts';
+import { defineTask } from '../../src/task/task.ts';
+
+const robot = assetRobot('robots/inverted-double-pendulum.xml');
+const mechanism = new Mechanism(robot, ['slider', 'lower-hinge', 'upper-hinge']);
+const kinematics = new RobotKinematics(robot, mechanism);
+const positions = new Float64Array(3);
+const velocities = new Float64Array(3);
+const railDamping_Nspm = robot.scene.joints.find(({ name }) => name === 'slider')!.damping!;
+const controlDt_s = 0.05;
+const POLE_LENGTH_m = 0.6;
+const LARGEST_OBSERVED = 10;
+const RAIL_HALF_LENGTH_m = 1;
+
+interface Poles {
+  readonly cartPosition_m: number;
+  readonly lowerAngle_rad: number;
+  readonly upperAngle_rad: number;
+}
+
+/** Height of the tip over the cart, m; 1.2 with both poles upright. */
+function tipHeight(state: Poles): number {
+  return POLE_LENGTH_m * (Math.cos(state.lowerAngle_rad) + Math.cos(state.lowerAngle_rad + state.upperAngle_rad));
+}
+
+function tipPosition(state: Poles): number {
+  return state.cartPosition_m + POLE_LENGTH_m * (Math.sin(state.lowerAngle_rad) + Math.sin(state.lowerAngle_rad + state.upperAngle_rad));
+}
+
+/** Momentum of cart and poles along the rail, N·s. */
+function momentum(): number {
+  kinematics.set(positions, velocities);
+  return kinematics.mass_kg * kinematics.velocityOfCentre(0);
+}
+
+/** Balance two poles, one on the other, on a cart: Gymnasium's InvertedDoublePendulum-v5 on our engines. */
+export const invertedDoublePendulum = defineTask({
+  id: 'InvertedDoublePendulum-v0',
+  summary: 'Balance two poles, one hinged on top of the other, by pushing the cart they stand on.',
+  state: {
+    cartPosition_m: { role: 'dynamic', kind: 'length', unit: 'm', limits: [-RAIL_HALF_LENGTH_m, RAIL_HALF_LENGTH_m] },
+    lowerAngle_rad: { role: 'dynamic', kind: 'angle', unit: 'rad' },
+    upperAngle_rad: { role: 'dynamic', kind: 'angle', unit: 'rad' },
+    cartVelocity_mps: { role: 'dynamic', kind: 'velocity', unit: 'm/s' },
+    lowerVelocity_radps: { role: 'dynamic', kind: 'angularVelocity', unit: 'rad/s' },
+    upperVelocity_radps: { role: 'dynamic', kind: 'angularVelocity', unit: 'rad/s' },
+    // What moves the poles along the rail beside the motor: nothing, until the cart meets an end.
+    stopForce_N: { role: 'signal', kind: 'force', unit: 'N' },
+    push_N: { role: 'memory', kind: 'force', unit: 'N' },
+  },
+  observationSpace: unbounded([
+    'cartPosition_m',
+    'sinLowerAngle',
+    'sinUpperAngle',
+    'cosLowerAngle',
+    'cosUpperAngle',
+    'cartVelocity_mps',
+    'lowerVelocity_radps',
+    'upperVelocity_radps',
+    'stopForce_N',
+  ]),
+  actionSpace: unitBox(['push']),
+  commands: robotCommands(robot),
+  controlDt_s,
+  horizon: 1000,
+  solvedAt: 9100,
+  params: robotParams,
+  randomize: robotRanges,
+  engines: { rapier: { step_s: 0.05, solverIterations: 25 }, mujoco: robot.mujoco },
+  scene: (params) => robotScene(robot, params),
+  initial(rng, _params, start) {
+    start.cartPosition_m = rng.uniform(-0.1, 0.1);
+    start.lowerAngle_rad = rng.uniform(-0.1, 0.1);
+    start.upperAngle_rad = rng.uniform(-0.1, 0.1);
+    start.cartVelocity_mps = 0.1 * rng.normal();
+    start.lowerVelocity_radps = 0.1 * rng.normal();
+    start.upperVelocity_radps = 0.1 * rng.normal();
+  },
+  place(world, state) {
+    positions[0] = state.cartPosition_m;
+    positions[1] = state.lowerAngle_rad;
+    positions[2] = state.upperAngle_rad;
+    velocities[0] = state.cartVelocity_mps;
+    velocities[1] = state.lowerVelocity_radps;
+    velocities[2] = state.upperVelocity_radps;
+    mechanism.place(world, positions, velocities);
+  },
+  read(world, state) {
+    mechanism.read(world, positions, velocities);
+    state.cartPosition_m = positions[0]!;
+    state.lowerAngle_rad = positions[1]!;
+    state.upperAngle_rad = positions[2]!;
+    state.cartVelocity_mps = velocities[0]!;
+    state.lowerVelocity_radps = velocities[1]!;
+    state.upperVelocity_radps = velocities[2]!;
+  },
+  // Before `read`, the state still is that of the step's beginning; after the last physics step this is the mean over the whole.
+  accumulate(world, state) {
+    positions.set([state.cartPosition_m, state.lowerAngle_rad, state.upperAngle_rad]);
+    velocities.set([state.cartVelocity_mps, state.lowerVelocity_radps, state.upperVelocity_radps]);
+    const before = momentum();
+    mechanism.read(world, positions, velocities);
+    const braked = (railDamping_Nspm * (positions[0]! - state.cartPosition_m)) / controlDt_s;
+    state.stopForce_N = (momentum() - before) / controlDt_s - state.push_N + braked;
+  },
+  actuate(_state, action, next, command) {
+    command[0] = robot.controls[0]!.scale * action[0]!;
+    next.push_N = command[0]!;
+  },
+  observe(state, observation) {
+    const row = observation as TypedArray;
+    row[0] = state.cartPosition_m;
+    row[1] = Math.sin(state.lowerAngle_rad);
+    row[2] = Math.sin(state.upperAngle_rad);
+    row[3] = Math.cos(state.lowerAngle_rad);
+    row[4] = Math.cos(state.upperAngle_rad);
+    row[5] = clip(state.cartVelocity_mps, LARGEST_OBSERVED);
+    row[6] = clip(state.lowerVelocity_radps, LARGEST_OBSERVED);
+    row[7] = clip(state.upperVelocity_radps, LARGEST_OBSERVED);
+    row[8] = clip(state.stopForce_N, LARGEST_OBSERVED);
+  },
+  reward: {
+    alive: { weight: 10, value: ({ next }) => (tipHeight(next) > 1 ? 1 : 0) },
+    distance: { weight: -1, value: ({ next }) => 0.01 * tipPosition(next) ** 2 + (tipHeight(next) - 2) ** 2 },
+    velocity: { weight: -1, value: ({ next }) => 1e-3 * next.lowerVelocity_radps ** 2 + 5e-3 * next.upperVelocity_radps ** 2 },
+  },
+  terminated: (next) => tipHeight(next) <= 1,
+});
