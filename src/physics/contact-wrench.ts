@@ -1,4 +1,4 @@
-import type { Collider, TempContactManifold, Vector, World } from '@dimforge/rapier3d';
+import type { TempContactManifold, Vector, World } from '@dimforge/rapier3d';
 import { rotateInto } from './rotation.ts';
 
 /**
@@ -8,16 +8,17 @@ import { rotateInto } from './rotation.ts';
 export class ContactSum {
   /** N·s, sum of normal impulses, world frame. */
   readonly impulse = new Float64Array(3);
-  /** N·m·s about the centre of mass. */
+  /** N·m·s about the world's origin. */
   readonly angularImpulse = new Float64Array(3);
-  /** m from the centre of mass, weighted by normal impulse; zero when nothing touches. */
+  /** m, world frame, weighted by normal impulse; zero when nothing touches. */
   readonly centre = new Float64Array(3);
   /** N·s, sum of magnitudes; 0 when nothing presses. */
   pressure = 0;
 
   private world: World;
   private own = 0;
-  private readonly centreOfMass = new Float64Array(3);
+  /** Whether the collider's pose has been read: only when something touches it. */
+  private isPlaced = false;
   private readonly place: Vector = { x: 0, y: 0, z: 0 };
   private readonly turn = { x: 0, y: 0, z: 0, w: 1 };
   private readonly turnNumbers = new Float64Array(4);
@@ -34,28 +35,29 @@ export class ContactSum {
     this.world = world;
   }
 
-  /** @param colliders - handles of the body's colliders. @param centreOfMass - of the body, m, world frame. */
-  measure(colliders: readonly number[], centreOfMass: Vector): void {
+  /** @param colliders - handles of the body's colliders. */
+  measure(colliders: readonly number[]): void {
     this.impulse.fill(0);
     this.angularImpulse.fill(0);
     this.centre.fill(0);
     this.pressure = 0;
-    this.centreOfMass[0] = centreOfMass.x;
-    this.centreOfMass[1] = centreOfMass.y;
-    this.centreOfMass[2] = centreOfMass.z;
-    for (const handle of colliders) this.addCollider(this.world.getCollider(handle));
+    for (const handle of colliders) {
+      this.own = handle;
+      this.isPlaced = false;
+      this.world.narrowPhase.contactPairsWith(handle, this.addPair);
+    }
     if (this.pressure > 0) for (let i = 0; i < 3; i++) this.centre[i]! /= this.pressure;
   }
 
-  private addCollider(collider: Collider): void {
-    this.own = collider.handle;
+  private placeOwn(): void {
+    const collider = this.world.getCollider(this.own);
+    this.isPlaced = true;
     collider.translation(this.place);
     collider.rotation(this.turn);
     this.turnNumbers[0] = this.turn.x;
     this.turnNumbers[1] = this.turn.y;
     this.turnNumbers[2] = this.turn.z;
     this.turnNumbers[3] = this.turn.w;
-    this.world.narrowPhase.contactPairsWith(this.own, this.addPair);
   }
 
   private readonly addPair = (other: number): void => {
@@ -69,6 +71,7 @@ export class ContactSum {
     for (let i = 0; i < manifold.numContacts(); i++) {
       const pressed = manifold.contactImpulse(i);
       if (pressed === 0) continue;
+      if (!this.isPlaced) this.placeOwn();
       if (flipped) manifold.localContactPoint2(i, this.point);
       else manifold.localContactPoint1(i, this.point);
       this.addImpulse(pressed, sign * pressed);
@@ -78,9 +81,9 @@ export class ContactSum {
   private addImpulse(weight: number, along: number): void {
     const { arm, impulse, angularImpulse, centre } = this;
     rotateInto(this.turnNumbers, 0, this.point.x, this.point.y, this.point.z, arm, 0);
-    arm[0]! += this.place.x - this.centreOfMass[0]!;
-    arm[1]! += this.place.y - this.centreOfMass[1]!;
-    arm[2]! += this.place.z - this.centreOfMass[2]!;
+    arm[0]! += this.place.x;
+    arm[1]! += this.place.y;
+    arm[2]! += this.place.z;
     const x = along * this.normal.x;
     const y = along * this.normal.y;
     const z = along * this.normal.z;

@@ -8,6 +8,7 @@ import type { MovedBodies } from './rapier-motors.ts';
 import { composeInto, rotateBackInto, rotateInto } from './rotation.ts';
 import { orientationOf } from './scene-check.ts';
 
+const origin = [0, 0, 0] as const;
 /** Numbers a sensor keeps of the time before the last step: a velocity, m/s. */
 const memorySize = 3;
 /** Where the memory says whether there was a step since the world was put somewhere. */
@@ -42,6 +43,8 @@ export class RapierSensors {
   /** Those that compare with the time before a step. */
   private readonly watchful: readonly Placed[];
   private readonly masses_kg: Float64Array;
+  /** By the body at the top: all that have mass and are joined with it. */
+  private readonly robots: readonly (readonly number[])[];
   private readonly contacts: ContactSum;
   private world: World;
   private readonly site = new Float64Array(7);
@@ -66,6 +69,9 @@ export class RapierSensors {
     }));
     this.watchful = this.sensors.filter(({ spec, body }) => spec.kind === 'imu' || (spec.kind === 'contactWrench' && this.isLoose(body)));
     this.masses_kg = Float64Array.from(scene.bodies, ({ inertial }) => inertial?.mass_kg ?? 0);
+    this.robots = scene.bodies.map((_, root) =>
+      [...scene.bodies.keys()].filter((body) => bodies.tree.root[body] === root && scene.bodies[body]!.inertial),
+    );
   }
 
   attach(world: World): void {
@@ -173,38 +179,50 @@ export class RapierSensors {
   }
 
   private readWrench(sensor: Placed, about: 'body' | 'robot', out: Float64Array, offset: number): void {
-    const { wrench, contacts, step_s } = this;
+    const { wrench, contacts } = this;
     wrench.fill(0);
     if (this.memory[steppedAt]) {
-      if (about === 'body') this.writeCentre((body) => body === sensor.body);
-      else this.writeCentre((body) => this.bodies.tree.root[body] === this.bodies.tree.root[sensor.body]);
-      contacts.measure(this.built.colliderHandles[sensor.body]!, this.centre);
-      for (let i = 0; i < 3; i++) {
-        wrench[i] = contacts.impulse[i]! / step_s;
-        wrench[3 + i] = contacts.angularImpulse[i]! / step_s;
-      }
-      if (contacts.pressure > 0 && this.isLoose(sensor.body)) this.addFriction(sensor);
+      contacts.measure(this.built.colliderHandles[sensor.body]!);
+      if (contacts.pressure > 0) this.writeWrench(sensor, about);
     }
     for (let i = 0; i < 6; i++) out[offset + i] = wrench[i]!;
   }
 
+  private writeWrench(sensor: Placed, about: 'body' | 'robot'): void {
+    const { wrench, contacts, step_s, centre } = this;
+    for (let i = 0; i < 3; i++) {
+      wrench[i] = contacts.impulse[i]! / step_s;
+      wrench[3 + i] = contacts.angularImpulse[i]! / step_s;
+    }
+    if (this.isLoose(sensor.body)) this.addFriction(sensor);
+    this.writeCentre(about === 'body' ? [sensor.body] : this.robots[this.bodies.tree.root[sensor.body]!]!);
+    // From the world's origin to the centre of mass.
+    wrench[3]! -= centre.y * wrench[2]! - centre.z * wrench[1]!;
+    wrench[4]! -= centre.z * wrench[0]! - centre.x * wrench[2]!;
+    wrench[5]! -= centre.x * wrench[1]! - centre.y * wrench[0]!;
+  }
+
   /** The common centre of mass of some bodies, world frame, into `centre`. */
-  private writeCentre(isOne: (body: number) => boolean): void {
-    const { states } = this.bodies;
-    const sum = [0, 0, 0];
-    let mass_kg = 0;
-    this.scene.bodies.forEach(({ inertial }, body) => {
-      if (!inertial || !isOne(body)) return;
-      this.bodies.refresh(body);
+  private writeCentre(members: readonly number[]): void {
+    const { centre, bodies, velocity, masses_kg } = this;
+    centre.x = 0;
+    centre.y = 0;
+    centre.z = 0;
+    let whole_kg = 0;
+    for (const body of members) {
+      bodies.refresh(body);
       const at = body * bodyStateSize;
-      const [x, y, z] = inertial.centreOfMass_m ?? [0, 0, 0];
-      rotateInto(states, at + orientationAt, x, y, z, this.velocity, 0);
-      mass_kg += inertial.mass_kg;
-      for (let i = 0; i < 3; i++) sum[i]! += inertial.mass_kg * (states[at + i]! + this.velocity[i]!);
-    });
-    this.centre.x = sum[0]! / mass_kg;
-    this.centre.y = sum[1]! / mass_kg;
-    this.centre.z = sum[2]! / mass_kg;
+      const [x, y, z] = this.scene.bodies[body]!.inertial!.centreOfMass_m ?? origin;
+      rotateInto(bodies.states, at + orientationAt, x, y, z, velocity, 0);
+      const mass_kg = masses_kg[body]!;
+      whole_kg += mass_kg;
+      centre.x += mass_kg * (bodies.states[at]! + velocity[0]!);
+      centre.y += mass_kg * (bodies.states[at + 1]! + velocity[1]!);
+      centre.z += mass_kg * (bodies.states[at + 2]! + velocity[2]!);
+    }
+    centre.x /= whole_kg;
+    centre.y /= whole_kg;
+    centre.z /= whole_kg;
   }
 
   private isLoose(body: number): boolean {
