@@ -23,6 +23,8 @@ const controlDt_s = 0.05;
 const START_RANGE = 0.1;
 const standing_m = 0.75;
 
+const wrenchNames = bodies.flatMap((body) => ['tx', 'ty', 'tz', 'fx', 'fy', 'fz'].map((part) => `${body}-contact_${part}`));
+
 const state = {
   position_m: { role: 'dynamic', kind: 'length', unit: 'm', size: 3 },
   orientation_xyzw: { role: 'dynamic', kind: 'quaternion', unit: '1', size: 4 },
@@ -66,9 +68,10 @@ export const ant = defineTask({
     ...['x', 'y', 'z'].map((axis) => `v${axis}_mps`),
     ...['x', 'y', 'z'].map((axis) => `turning_${axis}_radps`),
     ...joints.map((name) => `${name}Rate_radps`),
-    ...bodies.flatMap((body) => ['tx', 'ty', 'tz', 'fx', 'fy', 'fz'].map((part) => `${body}-contact_${part}`)),
+    ...wrenchNames,
   ]),
   actionSpace: unitBox(robot.controls.map(({ actuator }) => actuator)),
+  quiet: wrenchNames,
   commands: robotCommands(robot),
   controlDt_s,
   horizon: 1000,

@@ -134,7 +134,7 @@ export const cartPoleSwingUp = defineTask({
   controlDt_s: 0.04,
   horizon: 250,
   params,
-  engines: { rapier: { step_s: 0.01, solverIterations: 4 } },
+  engines: { rapier: { step_s: 0.01, solverIterations: 4 }, mujoco: { step_s: 0.01, integrator: 'rk4' } },
   scene,
   initial(rng, _params, state) {
     state.cartPosition_m = START_DEVIATION * rng.normal();

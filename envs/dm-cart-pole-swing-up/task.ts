@@ -1,7 +1,7 @@
 import { wrapAngle } from '../../src/core/state-spec.ts';
 import { assetRobot } from '../../src/scene/assets.ts';
 import { type TypedArray, unbounded, unitBox } from '../../src/spaces/space.ts';
-import { driveRobot, Mechanism, robotCommands, robotParams, robotRanges, robotScene } from '../../src/task/robot.ts';
+import { driveRobot, Mechanism, mechanismParams, mechanismRanges, robotCommands, robotScene } from '../../src/task/robot.ts';
 import { defineTask } from '../../src/task/task.ts';
 import { tolerance } from '../../src/task/tolerance.ts';
 
@@ -27,8 +27,8 @@ export const dmCartPoleSwingUp = defineTask({
   commands: robotCommands(robot),
   controlDt_s: 0.01,
   horizon: 1000,
-  params: robotParams,
-  randomize: robotRanges,
+  params: mechanismParams,
+  randomize: mechanismRanges,
   engines: { rapier: { step_s: 0.01, solverIterations: 4 }, mujoco: robot.mujoco },
   scene: (params) => robotScene(robot, params),
   initial(rng, _params, start) {

@@ -1,7 +1,7 @@
 import { wrapAngle } from '../../src/core/state-spec.ts';
 import { assetRobot } from '../../src/scene/assets.ts';
 import { box, type TypedArray, unitBox } from '../../src/spaces/space.ts';
-import { driveRobot, Mechanism, robotCommands, robotParams, robotRanges, robotScene } from '../../src/task/robot.ts';
+import { driveRobot, Mechanism, mechanismParams, mechanismRanges, robotCommands, robotScene } from '../../src/task/robot.ts';
 import { defineTask } from '../../src/task/task.ts';
 
 const robot = assetRobot('robots/dm-pendulum.xml');
@@ -27,8 +27,8 @@ export const dmPendulumSwingUp = defineTask({
   commands: robotCommands(robot),
   controlDt_s: 0.02,
   horizon: 1000,
-  params: robotParams,
-  randomize: robotRanges,
+  params: mechanismParams,
+  randomize: mechanismRanges,
   engines: { rapier: { step_s: 0.02, solverIterations: 8 }, mujoco: robot.mujoco },
   scene: (params) => robotScene(robot, params),
   initial(rng, _params, start) {

@@ -1,7 +1,7 @@
 import { assetRobot } from '../../src/scene/assets.ts';
 import { type TypedArray, unbounded, unitBox } from '../../src/spaces/space.ts';
 import { clip } from '../../src/task/planar-robot.ts';
-import { Mechanism, robotCommands, robotParams, robotRanges, robotScene } from '../../src/task/robot.ts';
+import { Mechanism, mechanismParams, mechanismRanges, robotCommands, robotScene } from '../../src/task/robot.ts';
 import { RobotKinematics } from '../../src/task/robot-kinematics.ts';
 import { defineTask } from '../../src/task/task.ts';
 
@@ -68,8 +68,8 @@ export const invertedDoublePendulum = defineTask({
   controlDt_s,
   horizon: 1000,
   solvedAt: 9100,
-  params: robotParams,
-  randomize: robotRanges,
+  params: mechanismParams,
+  randomize: mechanismRanges,
   engines: { rapier: { step_s: 0.05, solverIterations: 25 }, mujoco: robot.mujoco },
   scene: (params) => robotScene(robot, params),
   initial(rng, _params, start) {

@@ -1,6 +1,6 @@
 import { assetRobot } from '../../src/scene/assets.ts';
 import { box, type TypedArray, unbounded } from '../../src/spaces/space.ts';
-import { driveRobot, Mechanism, robotCommands, robotParams, robotRanges, robotScene } from '../../src/task/robot.ts';
+import { driveRobot, Mechanism, mechanismParams, mechanismRanges, robotCommands, robotScene } from '../../src/task/robot.ts';
 import { defineTask } from '../../src/task/task.ts';
 
 const robot = assetRobot('robots/inverted-pendulum.xml');
@@ -27,8 +27,8 @@ export const invertedPendulum = defineTask({
   controlDt_s: 0.04,
   horizon: 1000,
   solvedAt: 950,
-  params: robotParams,
-  randomize: robotRanges,
+  params: mechanismParams,
+  randomize: mechanismRanges,
   engines: { rapier: { step_s: 0.04, solverIterations: 20 }, mujoco: robot.mujoco },
   scene: (params) => robotScene(robot, params),
   initial(rng, _params, start) {

@@ -66,7 +66,7 @@ export const pendulum = defineTask({
   controlDt_s: 0.05,
   horizon: 200,
   params: { mass_kg: 1, length_m: 1, gravity_mps2: 10, hingeDamping_Nmsprad: 0 },
-  engines: { rapier: { step_s: 0.05, solverIterations: 20 } },
+  engines: { rapier: { step_s: 0.05, solverIterations: 25 }, mujoco: { step_s: 0.01, integrator: 'rk4' } },
   scene,
   initial(rng, _params, state) {
     state.angle_rad = wrapAngle(rng.uniform(-Math.PI, Math.PI));

@@ -1,6 +1,6 @@
 import { assetRobot } from '../../src/scene/assets.ts';
 import { type TypedArray, unbounded, unitBox } from '../../src/spaces/space.ts';
-import { driveRobot, Mechanism, robotCommands, robotParams, robotRanges, robotScene, sumOfSquares } from '../../src/task/robot.ts';
+import { armParams, driveRobot, Mechanism, mechanismRanges, robotCommands, robotScene, sumOfSquares } from '../../src/task/robot.ts';
 import { defineTask } from '../../src/task/task.ts';
 
 const robot = assetRobot('robots/reacher.xml');
@@ -57,8 +57,8 @@ export const reacher = defineTask({
   controlDt_s: 0.02,
   horizon: 50,
   solvedAt: -3.75,
-  params: robotParams,
-  randomize: robotRanges,
+  params: armParams,
+  randomize: mechanismRanges,
   engines: { rapier: { step_s: 0.02, solverIterations: 10 }, mujoco: robot.mujoco },
   scene: (params) => robotScene(robot, params),
   initial(rng, _params, start) {

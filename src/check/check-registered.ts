@@ -8,6 +8,7 @@ interface CheckedTask {
   readonly horizon: number;
   readonly params: Readonly<Record<string, number>>;
   readonly engines: object;
+  readonly quiet?: readonly string[];
 }
 
 interface RegisteredMakeOptions {
@@ -67,6 +68,7 @@ export function registeredChecks(
   const make: MakeEnv = (lanes, made) => registry.makeVector(id, { lanes, ...made, ...chosen });
   const checks: CheckOptions = {
     ...rest,
+    constant: [...(task.quiet ?? []), ...(rest.constant ?? [])],
     horizon: task.horizon,
     takes: ['autoreset', 'maxEpisodeSteps'],
     params: task.params,

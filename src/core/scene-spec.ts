@@ -119,8 +119,8 @@ export interface JointSpec {
 
 /** Drives a hinge or a slide. `maxForce` caps what it exerts: N·m or N. Control values are held until set again. */
 export type ActuatorSpec =
-  /** The control is a generalised force, N·m or N. */
-  | { readonly name: string; readonly kind: 'force'; readonly joint: string; readonly maxForce: number }
+  /** The control is a generalised force, N·m or N; `gain` (default 1) times as much acts: how strong the motor really is. */
+  | { readonly name: string; readonly kind: 'force'; readonly joint: string; readonly maxForce: number; readonly gain?: number }
   /** The control is a position, rad or m: stiffness · (control − position) − damping · velocity. */
   | {
       readonly name: string;

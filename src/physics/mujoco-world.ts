@@ -168,8 +168,10 @@ export class MujocoWorld implements PhysicsWorld {
 
   setControl(actuator: number, value: number): void {
     const limit = this.controlLimits[actuator]!;
+    const spec = this.scene.actuators[actuator]!;
+    const wanted = spec.kind === 'force' ? (spec.gain ?? 1) * value : value;
     // Not clamped by comparisons, so that NaN stays NaN and problem() sees it.
-    this.kinematics.views().ctrl[actuator] = Math.min(limit, Math.max(-limit, value));
+    this.kinematics.views().ctrl[actuator] = Math.min(limit, Math.max(-limit, wanted));
   }
 
   readSensor(sensor: number, out: Float64Array, offset = 0): void {

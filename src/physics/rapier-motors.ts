@@ -97,7 +97,7 @@ export class RapierMotors {
   set(actuator: number, value: number): void {
     const spec = this.scene.actuators[actuator]!;
     // Not clamped by comparisons, so that NaN stays NaN and problem() sees it.
-    const wanted = spec.kind === 'force' ? Math.min(spec.maxForce, Math.max(-spec.maxForce, value)) : value;
+    const wanted = spec.kind === 'force' ? Math.min(spec.maxForce, Math.max(-spec.maxForce, (spec.gain ?? 1) * value)) : value;
     if (wanted === this.controls[actuator]) return;
     this.controls[actuator] = wanted;
     this.areStale = true;

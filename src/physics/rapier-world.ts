@@ -71,9 +71,10 @@ export class RapierWorld implements PhysicsWorld, MovedBodies {
   /** The world as built, saved. */
   private readonly pristine: Uint8Array;
   private readonly canTouch: boolean;
-  /** Rows of the joint layout, for moving a free body and what hangs on it. */
+  /** Rows of the joint layout, for moving a free body and what hangs on it; as they were set, where nothing has moved since. */
   private readonly positions: Float64Array;
   private readonly velocities: Float64Array;
+  private areAsSet = false;
 
   private readonly vector = { x: 0, y: 0, z: 0 };
   private readonly point = { x: 0, y: 0, z: 0 };
@@ -139,7 +140,10 @@ export class RapierWorld implements PhysicsWorld, MovedBodies {
     for (let actuator = 0; actuator < this.scene.actuators.length; actuator++) this.motors.set(actuator, 0);
     this.sensors.forget();
     for (let i = 0; i < this.scene.bodies.length; i++) if (this.tree.holder[i]! < 0) this.refresh(i);
-    for (const j of this.tree.order) this.placeAndWrite(j, positions, velocities);
+    this.positions.set(positions);
+    this.velocities.set(velocities);
+    this.areAsSet = true;
+    for (const j of this.tree.order) this.placeAndWrite(j, this.positions, this.velocities);
     // Rapier rounds to float32: what is read back must be what it holds.
     this.markMoved();
   }
@@ -160,7 +164,8 @@ export class RapierWorld implements PhysicsWorld, MovedBodies {
         `setBody cannot move '${this.scene.bodies[body]?.name}': it is ${this.isMoved[body] ? 'held by a joint' : 'no dynamic body'}`,
       );
     const carried = this.tree.joined[body] ? [...this.tree.order].filter((j) => this.tree.root[this.tree.joints[j]!.child] === body) : [];
-    for (const j of carried) readCoordinates(this.refreshed(j), this.states, this.positions, this.velocities);
+    // Not read back right after `setJoints`: rounding would depend on where the body was before.
+    if (!this.areAsSet) for (const j of carried) readCoordinates(this.refreshed(j), this.states, this.positions, this.velocities);
     const at = body * bodyStateSize;
     for (let i = 0; i < poseSize; i++) this.states[at + i] = pose[i]!;
     for (let i = 0; i < 6; i++) this.states[at + velocityAt + i] = velocity[i]!;
@@ -179,6 +184,7 @@ export class RapierWorld implements PhysicsWorld, MovedBodies {
   }
 
   step(): void {
+    this.areAsSet = false;
     this.motors.apply();
     this.sensors.beforeStep();
     this.advance();
@@ -210,6 +216,7 @@ export class RapierWorld implements PhysicsWorld, MovedBodies {
     if (state.byteLength <= head)
       throw new GroundtwinError('SNAPSHOT_INVALID', { problem: `it has ${state.byteLength} bytes, at least ${head + 1} were expected` });
     this.replaceWorld(state.subarray(head));
+    this.areAsSet = false;
     new Uint8Array(this.kept.buffer, 0, head).set(state.subarray(0, head));
   }
 

@@ -221,6 +221,7 @@ function checkActuator(actuator: ActuatorSpec, joints: readonly JointSpec[], ref
   if (joint.kind !== 'hinge' && joint.kind !== 'slide')
     refuse(`${who} drives '${actuator.joint}', which is ${joint.kind}; only hinges and slides can be driven`);
   if (!positive(actuator.maxForce)) refuse(`${who} has maxForce ${actuator.maxForce}; it must be above 0`);
+  if (actuator.kind === 'force') atLeastZero(who, actuator, 'gain', refuse);
   if (actuator.kind === 'position' && !positive(actuator.stiffness))
     refuse(`${who} has stiffness ${actuator.stiffness}; it must be above 0`);
   if (actuator.kind === 'velocity' && !positive(actuator.damping)) refuse(`${who} has damping ${actuator.damping}; it must be above 0`);

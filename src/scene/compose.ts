@@ -57,8 +57,9 @@ function rougherShape(shape: ShapeSpec, factor: number): ShapeSpec {
 const defaultFriction = 0.5;
 
 function stronger(actuator: ActuatorSpec, factor: number): ActuatorSpec {
+  if (factor === 1) return actuator;
   const maxForce = actuator.maxForce * factor;
-  if (actuator.kind === 'force') return { ...actuator, maxForce };
+  if (actuator.kind === 'force') return { ...actuator, maxForce, gain: (actuator.gain ?? 1) * factor };
   const damping = actuator.damping * factor;
   return actuator.kind === 'velocity'
     ? { ...actuator, maxForce, damping }

@@ -12,16 +12,20 @@ import type { RobotFile } from '../scene/mjcf.ts';
 import type { Ranges } from './randomize.ts';
 import type { CommandSpec, Params } from './task.ts';
 
-/** Parameters of every robot: factors on the file's own values, and gravity. */
-export const robotParams = { massScale: 1, frictionScale: 1, dampingScale: 1, motorScale: 1, gravity_mps2: 9.81 } as const;
+/** Parameters of what is driven by motors and touches nothing: factors on the file's own values. */
+export const armParams = { massScale: 1, dampingScale: 1, motorScale: 1 } as const;
+/** The same where gravity matters. */
+export const mechanismParams = { ...armParams, gravity_mps2: 9.81 } as const;
+/** The same where it touches the ground. */
+export const robotParams = { ...mechanismParams, frictionScale: 1 } as const;
 
-/** Ranges about `robotParams` that leave a robot playable. */
-export const robotRanges: Ranges = {
+/** Ranges about these parameters that leave a robot playable. */
+export const mechanismRanges: Ranges = {
   massScale: { low: 0.8, high: 1.25, scale: 'log' },
-  frictionScale: { low: 0.7, high: 1.4, scale: 'log' },
   dampingScale: { low: 0.7, high: 1.4, scale: 'log' },
   motorScale: { low: 0.8, high: 1.25, scale: 'log' },
 };
+export const robotRanges: Ranges = { ...mechanismRanges, frictionScale: { low: 0.7, high: 1.4, scale: 'log' } };
 
 /** The robot's scene with a task's parameters. */
 export function robotScene(robot: RobotFile, params: Params): SceneSpec {

@@ -51,6 +51,8 @@ export interface Task<S extends StateShape = StateShape> {
   readonly state: S;
   readonly observationSpace: Space;
   readonly actionSpace: Space;
+  /** Observation elements, by name, that a short episode may leave as they are: what seldom touches anything. */
+  readonly quiet?: readonly string[];
   readonly commands: readonly CommandSpec[];
   readonly controlDt_s: number;
   /** Control steps until truncation. */

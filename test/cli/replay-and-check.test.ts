@@ -92,7 +92,7 @@ describe('groundtwin record --replay, replay and check-env', () => {
       registry.task = task;
     });
     expect(code).to.equal(3);
-    expect(out.trim().split('\n')).to.have.length(2);
+    expect(out.trim().split('\n')).to.have.length(3);
     expect(out).to.match(/^Pendulum-v0 +rapier +NO +params-matter +colour: 1 and 1\.25 move alike$/m);
   });
 

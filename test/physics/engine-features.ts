@@ -59,6 +59,22 @@ export function hasTheFeatures(engineOf: () => Promise<PhysicsEngine>, settings:
       near(world.jointVelocity(0), 0.5 / (rodInertia_kgm2 + 0.5));
     }));
 
+  it('gives a motor its gain, up to its force', () => {
+    const strong = {
+      ...hangingRod({}, weightless),
+      actuators: [{ name: 'torque', kind: 'force', joint: 'hinge', maxForce: 2, gain: 4 }],
+    } as const;
+    return inWorld(strong, (world) => {
+      world.setControl(0, 0.25);
+      run(world, 0.1);
+      near(world.jointVelocity(0), 0.1 / rodInertia_kgm2, 2 * tolerance.motion);
+      world.setJoints([0], [0]);
+      world.setControl(0, 2);
+      run(world, 0.1);
+      near(world.jointVelocity(0), 0.2 / rodInertia_kgm2, 2 * tolerance.motion);
+    });
+  });
+
   it('loads nothing but the joint with its armature', async () => {
     // A torque on a locked-like elbow: with a rotor far above the links the two rods keep turning as without any torque between them.
     await inWorld(twoRods({ armature: 100 }), (world) => {
