@@ -21,13 +21,19 @@ export function contactGroups(scene: SceneSpec): (shape: ShapeSpec) => number {
   const keys = [...classes.keys()];
   const list = [...classes.values()];
   const groups = list.map((own, i) => {
-    const filter = list.reduce((bits, other, j) => bits | (own.group & other.mask || other.group & own.mask ? 1 << j : 0), 0);
+    const filter = list.reduce((bits, other, j) => bits | (mayTouch(own, other) ? 1 << j : 0), 0);
     return ((1 << i) << 16) | filter;
   });
   return (shape) => groups[keys.indexOf(keyOf(shape))]! >>> 0;
 }
 
-function bitsOf({ group = 1, mask = 1 }: ShapeSpec): { readonly group: number; readonly mask: number } {
+/** Whether two shapes meet, as far as their groups and masks say. */
+export function mayTouch(a: Pick<ShapeSpec, 'group' | 'mask'>, b: Pick<ShapeSpec, 'group' | 'mask'>): boolean {
+  const [one, two] = [bitsOf(a), bitsOf(b)];
+  return ((one.group & two.mask) | (two.group & one.mask)) !== 0;
+}
+
+function bitsOf({ group = 1, mask = 1 }: Pick<ShapeSpec, 'group' | 'mask'>): { readonly group: number; readonly mask: number } {
   return { group, mask };
 }
 

@@ -1,23 +1,29 @@
 import type { TempContactManifold, Vector, World } from '@dimforge/rapier3d';
+import type { SceneSpec, ShapeSpec } from '../core/scene-spec.ts';
+import { mayTouch } from './collision-groups.ts';
+import type { BuiltWorld } from './rapier-build.ts';
 import { rotateInto } from './rotation.ts';
 
-/**
- * Sums what touches one body after a physics step. Rapier reports normal impulses only; friction is found by the caller from momentum,
- * and acts at the centre of pressure, which is where Rapier's one friction constraint per manifold acts too.
- */
-export class ContactSum {
-  /** N·s, sum of normal impulses, world frame. */
-  readonly impulse = new Float64Array(3);
-  /** N·m·s about the world's origin. */
-  readonly angularImpulse = new Float64Array(3);
-  /** m, world frame, weighted by normal impulse; zero when nothing touches. */
-  readonly centre = new Float64Array(3);
-  /** N·s, sum of magnitudes; 0 when nothing presses. */
-  pressure = 0;
+/** Columns of a row: impulse N·s, angular impulse N·m·s about the world's origin, centre of pressure m times pressure, pressure N·s; world frame. */
+export const contactRow = { impulse: 0, angularImpulse: 3, centre: 6, pressure: 9, size: 10 } as const;
 
+/**
+ * Sums what touches each body after a physics step. Rapier reports normal impulses only; friction is found by the caller from momentum,
+ * and acts at the centre of pressure, which is where Rapier's one friction constraint per manifold acts too.
+ * Where dynamic bodies can only touch fixed ones, the fixed ones' few shapes are asked what touches them, otherwise every shape of a watched body.
+ */
+export class ContactTable {
+  /** `[bodies, 10]`, see contactRow; of watched bodies only. */
+  readonly rows: Float64Array;
   private world: World;
+  private isFresh = false;
+  private readonly asked: readonly number[];
+  private readonly isGround: boolean;
+  private readonly bodyOf = new Map<number, number>();
   private own = 0;
-  /** Whether the collider's pose has been read: only when something touches it. */
+  /** The collider of the watched body, whose frame the points of contact are taken from: they move with it during the step. */
+  private subject = 0;
+  /** Whether the subject's pose has been read: only when something touches it. */
   private isPlaced = false;
   private readonly place: Vector = { x: 0, y: 0, z: 0 };
   private readonly turn = { x: 0, y: 0, z: 0, w: 1 };
@@ -26,31 +32,71 @@ export class ContactSum {
   private readonly normal: Vector = { x: 0, y: 0, z: 0 };
   private readonly arm = new Float64Array(3);
 
-  constructor(world: World) {
-    this.world = world;
+  /** @param watched - bodies with a sensor. */
+  constructor(scene: SceneSpec, built: BuiltWorld, watched: readonly number[]) {
+    this.world = built.world;
+    this.rows = new Float64Array(scene.bodies.length * contactRow.size);
+    built.colliderHandles.forEach((handles, body) => {
+      for (const handle of handles) this.bodyOf.set(handle, body);
+    });
+    const isFixed = (body: number) => built.compounds[built.compoundOf[body]!]!.inertial === undefined;
+    const bodies = [...scene.bodies.keys()];
+    const moving = bodies.filter((body) => !isFixed(body)).flatMap((body) => scene.bodies[body]!.shapes);
+    this.isGround = !moving.some((one, i) => moving.some((two, k) => i < k && touches(one, two)));
+    this.asked = (this.isGround ? bodies.filter(isFixed) : [...new Set(watched)]).flatMap((body) => built.colliderHandles[body]!);
   }
 
   /** A restored snapshot is another Rapier world. */
   attach(world: World): void {
     this.world = world;
+    this.isFresh = false;
   }
 
-  /** @param colliders - handles of the body's colliders. */
-  measure(colliders: readonly number[]): void {
-    this.impulse.fill(0);
-    this.angularImpulse.fill(0);
-    this.centre.fill(0);
-    this.pressure = 0;
-    for (const handle of colliders) {
+  /** The world has moved on. */
+  forget(): void {
+    this.isFresh = false;
+  }
+
+  /** Brings `rows` up to date. */
+  gather(): void {
+    if (this.isFresh) return;
+    this.isFresh = true;
+    this.rows.fill(0);
+    for (const handle of this.asked) {
       this.own = handle;
+      this.subject = handle;
       this.isPlaced = false;
       this.world.narrowPhase.contactPairsWith(handle, this.addPair);
     }
-    if (this.pressure > 0) for (let i = 0; i < 3; i++) this.centre[i]! /= this.pressure;
   }
 
-  private placeOwn(): void {
-    const collider = this.world.getCollider(this.own);
+  private readonly addPair = (other: number): void => {
+    if (this.isGround) {
+      this.subject = other;
+      this.isPlaced = false;
+    }
+    this.world.narrowPhase.contactPair(this.own, other, this.world.bodies, this.addManifold);
+  };
+
+  private readonly addManifold = (manifold: TempContactManifold, flipped: boolean): void => {
+    manifold.normal(this.normal);
+    // The normal points from the pair's first collider to its second; flipped = ours is the second.
+    const outward = flipped ? -1 : 1;
+    const body = this.bodyOf.get(this.subject)!;
+    // A body is pushed against its own outward normal, and along that of the ground.
+    const sign = this.isGround ? outward : -outward;
+    for (let i = 0; i < manifold.numContacts(); i++) {
+      const pressed = manifold.contactImpulse(i);
+      if (pressed === 0) continue;
+      if (!this.isPlaced) this.placeSubject();
+      if (flipped !== this.isGround) manifold.localContactPoint2(i, this.point);
+      else manifold.localContactPoint1(i, this.point);
+      this.addImpulse(body * contactRow.size, pressed, sign * pressed);
+    }
+  };
+
+  private placeSubject(): void {
+    const collider = this.world.getCollider(this.subject);
     this.isPlaced = true;
     collider.translation(this.place);
     collider.rotation(this.turn);
@@ -60,26 +106,8 @@ export class ContactSum {
     this.turnNumbers[3] = this.turn.w;
   }
 
-  private readonly addPair = (other: number): void => {
-    this.world.narrowPhase.contactPair(this.own, other, this.world.bodies, this.addManifold);
-  };
-
-  private readonly addManifold = (manifold: TempContactManifold, flipped: boolean): void => {
-    manifold.normal(this.normal);
-    // The normal points from the pair's first collider to its second; flipped = ours is the second.
-    const sign = flipped ? 1 : -1;
-    for (let i = 0; i < manifold.numContacts(); i++) {
-      const pressed = manifold.contactImpulse(i);
-      if (pressed === 0) continue;
-      if (!this.isPlaced) this.placeOwn();
-      if (flipped) manifold.localContactPoint2(i, this.point);
-      else manifold.localContactPoint1(i, this.point);
-      this.addImpulse(pressed, sign * pressed);
-    }
-  };
-
-  private addImpulse(weight: number, along: number): void {
-    const { arm, impulse, angularImpulse, centre } = this;
+  private addImpulse(at: number, weight: number, along: number): void {
+    const { arm, rows } = this;
     rotateInto(this.turnNumbers, 0, this.point.x, this.point.y, this.point.z, arm, 0);
     arm[0]! += this.place.x;
     arm[1]! += this.place.y;
@@ -87,13 +115,17 @@ export class ContactSum {
     const x = along * this.normal.x;
     const y = along * this.normal.y;
     const z = along * this.normal.z;
-    impulse[0]! += x;
-    impulse[1]! += y;
-    impulse[2]! += z;
-    angularImpulse[0]! += arm[1]! * z - arm[2]! * y;
-    angularImpulse[1]! += arm[2]! * x - arm[0]! * z;
-    angularImpulse[2]! += arm[0]! * y - arm[1]! * x;
-    for (let i = 0; i < 3; i++) centre[i]! += weight * arm[i]!;
-    this.pressure += weight;
+    rows[at]! += x;
+    rows[at + 1]! += y;
+    rows[at + 2]! += z;
+    rows[at + 3]! += arm[1]! * z - arm[2]! * y;
+    rows[at + 4]! += arm[2]! * x - arm[0]! * z;
+    rows[at + 5]! += arm[0]! * y - arm[1]! * x;
+    for (let i = 0; i < 3; i++) rows[at + contactRow.centre + i]! += weight * arm[i]!;
+    rows[at + contactRow.pressure]! += weight;
   }
+}
+
+function touches(a: ShapeSpec, b: ShapeSpec): boolean {
+  return a.collides !== false && b.collides !== false && mayTouch(a, b);
 }

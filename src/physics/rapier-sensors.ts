@@ -1,7 +1,7 @@
 import { Ray, type World } from '@dimforge/rapier3d';
 import type { Pose, RapierSettings, SceneSpec, SensorSpec } from '../core/scene-spec.ts';
 import { unreachable } from '../errors.ts';
-import { ContactSum } from './contact-wrench.ts';
+import { ContactTable, contactRow } from './contact-wrench.ts';
 import { angularVelocityAt, bodyStateSize, orientationAt, positionOf, velocityAt, velocityOf } from './joint-tree.ts';
 import type { BuiltWorld } from './rapier-build.ts';
 import type { MovedBodies } from './rapier-motors.ts';
@@ -45,7 +45,7 @@ export class RapierSensors {
   private readonly masses_kg: Float64Array;
   /** By the body at the top: all that have mass and are joined with it. */
   private readonly robots: readonly (readonly number[])[];
-  private readonly contacts: ContactSum;
+  private readonly contacts: ContactTable;
   private world: World;
   private readonly site = new Float64Array(7);
   private readonly velocity = new Float64Array(3);
@@ -59,7 +59,6 @@ export class RapierSensors {
     this.built = built;
     this.memory = memory;
     this.world = built.world;
-    this.contacts = new ContactSum(built.world);
     const [bodyNames, jointNames] = [scene.bodies.map(({ name }) => name), scene.joints.map(({ name }) => name)];
     this.sensors = (scene.sensors ?? []).map((spec, i) => ({
       spec,
@@ -67,6 +66,8 @@ export class RapierSensors {
       joint: 'joint' in spec ? jointNames.indexOf(spec.joint) : -1,
       memoryAt: 1 + memorySize * i,
     }));
+    const watched = this.sensors.filter(({ spec }) => spec.kind === 'contactWrench').map(({ body }) => body);
+    this.contacts = new ContactTable(scene, built, watched);
     this.watchful = this.sensors.filter(({ spec, body }) => spec.kind === 'imu' || (spec.kind === 'contactWrench' && this.isLoose(body)));
     this.masses_kg = Float64Array.from(scene.bodies, ({ inertial }) => inertial?.mass_kg ?? 0);
     this.robots = scene.bodies.map((_, root) =>
@@ -82,10 +83,12 @@ export class RapierSensors {
   /** The world was put somewhere: what its sensors knew is void. */
   forget(): void {
     this.memory.fill(0);
+    this.contacts.forget();
   }
 
   beforeStep(): void {
     this.memory[steppedAt] = 1;
+    this.contacts.forget();
     for (const sensor of this.watchful) this.writeVelocity(sensor, this.memory, sensor.memoryAt);
   }
 
@@ -182,18 +185,16 @@ export class RapierSensors {
     const { wrench, contacts } = this;
     wrench.fill(0);
     if (this.memory[steppedAt]) {
-      contacts.measure(this.built.colliderHandles[sensor.body]!);
-      if (contacts.pressure > 0) this.writeWrench(sensor, about);
+      contacts.gather();
+      if (contacts.rows[sensor.body * contactRow.size + contactRow.pressure]! > 0) this.writeWrench(sensor, about);
     }
     for (let i = 0; i < 6; i++) out[offset + i] = wrench[i]!;
   }
 
   private writeWrench(sensor: Placed, about: 'body' | 'robot'): void {
     const { wrench, contacts, step_s, centre } = this;
-    for (let i = 0; i < 3; i++) {
-      wrench[i] = contacts.impulse[i]! / step_s;
-      wrench[3 + i] = contacts.angularImpulse[i]! / step_s;
-    }
+    const at = sensor.body * contactRow.size;
+    for (let i = 0; i < wrench.length; i++) wrench[i] = contacts.rows[at + i]! / step_s;
     if (this.isLoose(sensor.body)) this.addFriction(sensor);
     this.writeCentre(about === 'body' ? [sensor.body] : this.robots[this.bodies.tree.root[sensor.body]!]!);
     // From the world's origin to the centre of mass.
@@ -232,7 +233,9 @@ export class RapierSensors {
   /** On a loose body the whole contact force is the change of momentum less gravity; what is not normal is friction. */
   private addFriction(sensor: Placed): void {
     const { wrench, velocity, scene, memory, step_s } = this;
-    const { centre } = this.contacts;
+    const { rows } = this.contacts;
+    const at = sensor.body * contactRow.size;
+    const pressure = rows[at + contactRow.pressure]!;
     this.writeVelocity(sensor, velocity, 0);
     for (let i = 0; i < 3; i++) {
       const whole = this.masses_kg[sensor.body]! * ((velocity[i]! - memory[sensor.memoryAt + i]!) / step_s - scene.gravity_mps2[i]!);
@@ -242,7 +245,7 @@ export class RapierSensors {
       const j = (i + 1) % 3;
       const k = (i + 2) % 3;
       wrench[i]! += velocity[i]!;
-      wrench[3 + i]! += centre[j]! * velocity[k]! - centre[k]! * velocity[j]!;
+      wrench[3 + i]! += (rows[at + contactRow.centre + j]! * velocity[k]! - rows[at + contactRow.centre + k]! * velocity[j]!) / pressure;
     }
   }
 }

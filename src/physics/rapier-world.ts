@@ -140,8 +140,8 @@ export class RapierWorld implements PhysicsWorld, MovedBodies {
     for (let actuator = 0; actuator < this.scene.actuators.length; actuator++) this.motors.set(actuator, 0);
     this.sensors.forget();
     for (let i = 0; i < this.scene.bodies.length; i++) if (this.tree.holder[i]! < 0) this.refresh(i);
-    this.positions.set(positions);
-    this.velocities.set(velocities);
+    for (let i = 0; i < this.positions.length; i++) this.positions[i] = positions[i]!;
+    for (let i = 0; i < this.velocities.length; i++) this.velocities[i] = velocities[i]!;
     this.areAsSet = true;
     for (const j of this.tree.order) this.placeAndWrite(j, this.positions, this.velocities);
     // Rapier rounds to float32: what is read back must be what it holds.
