@@ -105,7 +105,7 @@ export const cartPole = defineTask({
   horizon: 500,
   solvedAt: 475,
   params,
-  engines: { rapier: { step_s: 0.02, solverIterations: 8 }, mujoco: { step_s: 0.02, integrator: 'rk4' } },
+  engines: { rapier: { step_s: 0.02, solverIterations: 8 }, mujoco: { step_s: 0.01, integrator: 'rk4' } },
   scene,
   initial(rng, _params, state) {
     state.cartPosition_m = rng.uniform(-START_RANGE, START_RANGE);

@@ -30,7 +30,7 @@ export const dmCheetahRun = defineTask({
   horizon: 1000,
   params: robotParams,
   randomize: robotRanges,
-  engines: { rapier: { step_s: 0.01, solverIterations: 4 }, mujoco: robot.mujoco },
+  engines: { rapier: { step_s: 0.01, solverIterations: 4, predictionDistance_m: 0.1 }, mujoco: robot.mujoco },
   scene: (params) => robotScene(robot, params),
   initial(rng, _params, start) {
     limits.forEach(([low, high], i) => {

@@ -45,7 +45,7 @@ export const dmHopperHop = defineTask({
   horizon: 1000,
   params: robotParams,
   randomize: robotRanges,
-  engines: { rapier: { step_s: 0.01, solverIterations: 4 }, mujoco: robot.mujoco },
+  engines: { rapier: { step_s: 0.01, solverIterations: 4, predictionDistance_m: 0.1 }, mujoco: robot.mujoco },
   scene: (params) => withSensors(robotScene(robot, params), [pressSensor]),
   initial(rng, _params, start) {
     start.pitch_rad = rng.uniform(-Math.PI, Math.PI);

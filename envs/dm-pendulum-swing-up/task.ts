@@ -29,7 +29,7 @@ export const dmPendulumSwingUp = defineTask({
   horizon: 1000,
   params: mechanismParams,
   randomize: mechanismRanges,
-  engines: { rapier: { step_s: 0.02, solverIterations: 8 }, mujoco: robot.mujoco },
+  engines: { rapier: { step_s: 0.02, solverIterations: 8 }, mujoco: { step_s: 0.01, integrator: 'rk4' } },
   scene: (params) => robotScene(robot, params),
   initial(rng, _params, start) {
     start.angle_rad = wrapAngle(rng.uniform(-Math.PI, Math.PI));

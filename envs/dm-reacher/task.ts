@@ -48,7 +48,7 @@ function reacherTask(id: string, size: string, targetRadius_m: number) {
     horizon: 1000,
     params: armParams,
     randomize: mechanismRanges,
-    engines: { rapier: { step_s: 0.02, solverIterations: 8 }, mujoco: robot.mujoco },
+    engines: { rapier: { step_s: 0.02, solverIterations: 8 }, mujoco: { step_s: 0.01, integrator: 'rk4' } },
     scene: (params) => robotScene(robot, params),
     initial(rng, _params, start) {
       start.shoulder_rad = wrapAngle(rng.uniform(-Math.PI, Math.PI));

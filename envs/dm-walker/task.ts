@@ -51,7 +51,7 @@ function walkerTask(id: string, verb: string, speed_mps: number) {
     horizon: 1000,
     params: robotParams,
     randomize: robotRanges,
-    engines: { rapier: { step_s: 0.0125, solverIterations: 5 }, mujoco: robot.mujoco },
+    engines: { rapier: { step_s: 0.0125, solverIterations: 5, predictionDistance_m: 0.1 }, mujoco: robot.mujoco },
     scene: (params) => robotScene(robot, params),
     initial(rng, _params, start) {
       start.pitch_rad = rng.uniform(-Math.PI, Math.PI);

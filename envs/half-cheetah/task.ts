@@ -21,7 +21,7 @@ export const halfCheetah = defineTask({
   solvedAt: 4800,
   params: robotParams,
   randomize: robotRanges,
-  engines: { rapier: { step_s: 0.01, solverIterations: 4 }, mujoco: { ...robot.mujoco, integrator: 'euler' } },
+  engines: { rapier: { step_s: 0.05, solverIterations: 20, predictionDistance_m: 0.2 }, mujoco: { ...robot.mujoco, integrator: 'euler' } },
   scene: (params) => robotScene(robot, params),
   initial(rng, _params, start) {
     scatter(

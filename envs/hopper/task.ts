@@ -35,7 +35,7 @@ export const hopper = defineTask({
   solvedAt: 3800,
   params: robotParams,
   randomize: robotRanges,
-  engines: { rapier: { step_s: 0.008, solverIterations: 4 }, mujoco: { ...robot.mujoco } },
+  engines: { rapier: { step_s: 0.008, solverIterations: 4, pgsIterations: 3, predictionDistance_m: 0.1 }, mujoco: { ...robot.mujoco } },
   scene: (params) => robotScene(robot, params),
   initial(rng, _params, start) {
     start.height_m = standing_m;

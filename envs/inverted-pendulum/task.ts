@@ -29,7 +29,7 @@ export const invertedPendulum = defineTask({
   solvedAt: 950,
   params: mechanismParams,
   randomize: mechanismRanges,
-  engines: { rapier: { step_s: 0.04, solverIterations: 20 }, mujoco: robot.mujoco },
+  engines: { rapier: { step_s: 0.02, solverIterations: 10 }, mujoco: { ...robot.mujoco, step_s: 0.01 } },
   scene: (params) => robotScene(robot, params),
   initial(rng, _params, start) {
     start.cartPosition_m = rng.uniform(-START_RANGE, START_RANGE);

@@ -26,7 +26,7 @@ export const walker2d = defineTask({
   horizon: 1000,
   params: robotParams,
   randomize: robotRanges,
-  engines: { rapier: { step_s: 0.008, solverIterations: 4 }, mujoco: robot.mujoco },
+  engines: { rapier: { step_s: 0.008, solverIterations: 4, predictionDistance_m: 0.1 }, mujoco: robot.mujoco },
   scene: (params) => robotScene(robot, params),
   initial(rng, _params, start) {
     start.height_m = standing_m;

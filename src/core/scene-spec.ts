@@ -187,6 +187,11 @@ export interface RapierSettings {
   readonly pgsIterations?: number;
   /** How stiff contacts are; higher sinks less. Default 240. */
   readonly contactFrequency_Hz?: number;
+  /**
+   * Contacts are looked for once a step: shapes this near each other are kept from meeting within it. Default .02, more for long steps.
+   * Scenes with restitution keep the default: a contact that is foreseen bounces too early.
+   */
+  readonly predictionDistance_m?: number;
 }
 
 export interface MujocoSettings {

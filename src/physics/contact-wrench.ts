@@ -79,21 +79,24 @@ export class ContactTable {
   };
 
   private readonly addManifold = (manifold: TempContactManifold, flipped: boolean): void => {
-    manifold.normal(this.normal);
-    // The normal points from the pair's first collider to its second; flipped = ours is the second.
-    const outward = flipped ? -1 : 1;
-    const body = this.bodyOf.get(this.subject)!;
-    // A body is pushed against its own outward normal, and along that of the ground.
-    const sign = this.isGround ? outward : -outward;
-    for (let i = 0; i < manifold.numContacts(); i++) {
+    const count = manifold.numContacts();
+    for (let i = 0; i < count; i++) {
       const pressed = manifold.contactImpulse(i);
-      if (pressed === 0) continue;
-      if (!this.isPlaced) this.placeSubject();
-      if (flipped !== this.isGround) manifold.localContactPoint2(i, this.point);
-      else manifold.localContactPoint1(i, this.point);
-      this.addImpulse(body * contactRow.size, pressed, sign * pressed);
+      // Most pairs are only near each other.
+      if (pressed !== 0) this.addContact(manifold, flipped, i, pressed);
     }
   };
+
+  private addContact(manifold: TempContactManifold, flipped: boolean, index: number, pressed: number): void {
+    if (!this.isPlaced) this.placeSubject();
+    manifold.normal(this.normal);
+    if (flipped !== this.isGround) manifold.localContactPoint2(index, this.point);
+    else manifold.localContactPoint1(index, this.point);
+    // The normal points from the pair's first collider to its second (flipped = the asked one is the second); a body is pushed against its own
+    // outward normal, and along that of the ground.
+    const sign = flipped === this.isGround ? -1 : 1;
+    this.addImpulse(this.bodyOf.get(this.subject)! * contactRow.size, pressed, sign * pressed);
+  }
 
   private placeSubject(): void {
     const collider = this.world.getCollider(this.subject);

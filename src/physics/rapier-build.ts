@@ -75,6 +75,10 @@ export function buildWorld(scene: SceneSpec, tree: JointTree, settings: RapierSe
   world.numSolverIterations = settings.solverIterations ?? defaultSolverIterations;
   if (settings.pgsIterations !== undefined) world.integrationParameters.numInternalPgsIterations = settings.pgsIterations;
   world.integrationParameters.contact_natural_frequency = settings.contactFrequency_Hz ?? defaultContactFrequency_Hz;
+  // A contact that is foreseen bounces before it is met.
+  const bounces = scene.bodies.some(({ shapes }) => shapes.some(({ restitution }) => restitution));
+  if (settings.predictionDistance_m !== undefined && !bounces)
+    world.integrationParameters.normalizedPredictionDistance = settings.predictionDistance_m / world.integrationParameters.lengthUnit;
   const axes = turningAxes(scene);
   const rigid = compounds.map((compound) => world.createRigidBody(bodyDesc(scene, tree, compound, axes[compound.host]!)));
   const colliderHandles = scene.bodies.map((body, i) => {
