@@ -1,12 +1,12 @@
 /** What runs in a worker of a vector env: truth of one task, for some of its lanes, in a thread or a process of its own. */
 import { isMainThread } from 'node:worker_threads';
 import { envs } from '../envs/index.ts';
+import type { Ranges } from './core/range.ts';
 import { nodeRuntime } from './onnx/index.ts';
 import { mujocoEngine } from './physics/mujoco-engine.ts';
 import { rapierEngine } from './physics/rapier-engine.ts';
 import { Registry } from './registry/registry.ts';
 import { isTask } from './task/is-task.ts';
-import type { Ranges } from './task/randomize.ts';
 import { serveInProcess } from './vector/process-worker.ts';
 import { serveInThread } from './vector/thread-worker.ts';
 import type { WorkerConfig } from './vector/worker-protocol.ts';

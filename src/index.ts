@@ -87,6 +87,8 @@ export { fitEnsemble } from './world-model/fit-ensemble.ts';
 export { trainEnsemble } from './world-model/train-ensemble.ts';
 export type { WorldModel } from './world-model/world-model.ts';
 export { clipAction } from './wrappers/clip-action.ts';
+export { delayAction } from './wrappers/delay-action.ts';
+export { noisyObservation } from './wrappers/noisy-observation.ts';
 export { recordEpisodeStatistics } from './wrappers/record-episode-statistics.ts';
 export { rescaleAction } from './wrappers/rescale-action.ts';
 export { timeLimit } from './wrappers/time-limit.ts';

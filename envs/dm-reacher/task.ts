@@ -2,7 +2,7 @@ import { wrapAngle } from '../../src/core/state-spec.ts';
 import { assetRobot } from '../../src/scene/assets.ts';
 import { type TypedArray, unbounded, unitBox } from '../../src/spaces/space.ts';
 import { armParams, driveRobot, Mechanism, mechanismRanges, robotCommands, robotScene } from '../../src/task/robot.ts';
-import { defineTask } from '../../src/task/task.ts';
+import { defineTask, type Marker } from '../../src/task/task.ts';
 
 const robot = assetRobot('robots/dm-reacher.xml');
 const mechanism = new Mechanism(robot, ['shoulder', 'wrist']);
@@ -14,6 +14,14 @@ const FINGER_RADIUS_m = 0.01;
 const HEIGHT_m = 0.01;
 const WRIST_RANGE_rad = (160 * Math.PI) / 180;
 const [NEAREST_m, FURTHEST_m] = [0.05, 0.2];
+
+const state = {
+  shoulder_rad: { role: 'dynamic', kind: 'angle', unit: 'rad' },
+  wrist_rad: { role: 'dynamic', kind: 'angle', unit: 'rad', limits: [-WRIST_RANGE_rad, WRIST_RANGE_rad] },
+  shoulderRate_radps: { role: 'dynamic', kind: 'angularVelocity', unit: 'rad/s' },
+  wristRate_radps: { role: 'dynamic', kind: 'angularVelocity', unit: 'rad/s' },
+  target_m: { role: 'context', kind: 'length', unit: 'm', size: 2 },
+} as const;
 
 interface Arm {
   readonly shoulder_rad: number;
@@ -30,17 +38,24 @@ function missY(state: Arm): number {
   return state.target_m[1]! - LINK_m * (Math.sin(state.shoulder_rad) + Math.sin(state.shoulder_rad + state.wrist_rad));
 }
 
+/** The target as pictures show it. */
+function mark(radius_m: number): Marker<typeof state> {
+  return {
+    name: 'target',
+    shapes: [{ form: { kind: 'sphere', radius_m }, colour: '#cc4040' }],
+    place(now, pose) {
+      pose[0] = now.target_m[0]!;
+      pose[1] = now.target_m[1]!;
+      pose[2] = HEIGHT_m;
+    },
+  };
+}
+
 function reacherTask(id: string, size: string, targetRadius_m: number) {
   return defineTask({
     id,
     summary: `Bring the finger of a weak arm onto a ${size} target and keep it there: dm_control, sparse reward.`,
-    state: {
-      shoulder_rad: { role: 'dynamic', kind: 'angle', unit: 'rad' },
-      wrist_rad: { role: 'dynamic', kind: 'angle', unit: 'rad', limits: [-WRIST_RANGE_rad, WRIST_RANGE_rad] },
-      shoulderRate_radps: { role: 'dynamic', kind: 'angularVelocity', unit: 'rad/s' },
-      wristRate_radps: { role: 'dynamic', kind: 'angularVelocity', unit: 'rad/s' },
-      target_m: { role: 'context', kind: 'length', unit: 'm', size: 2 },
-    },
+    state,
     observationSpace: unbounded(['shoulder_rad', 'wrist_rad', 'toTargetX_m', 'toTargetY_m', 'shoulderRate_radps', 'wristRate_radps']),
     actionSpace: unitBox(['shoulder', 'wrist']),
     commands: robotCommands(robot),
@@ -96,17 +111,7 @@ function reacherTask(id: string, size: string, targetRadius_m: number) {
     reward: {
       onTarget: { weight: 1, value: ({ next }) => (Math.hypot(missX(next), missY(next)) <= targetRadius_m + FINGER_RADIUS_m ? 1 : 0) },
     },
-    markers: [
-      {
-        name: 'target',
-        shapes: [{ form: { kind: 'sphere', radius_m: targetRadius_m }, colour: '#cc4040' }],
-        place(state, pose) {
-          pose[0] = state.target_m[0]!;
-          pose[1] = state.target_m[1]!;
-          pose[2] = HEIGHT_m;
-        },
-      },
-    ],
+    markers: [mark(targetRadius_m)],
   });
 }
 

@@ -12,8 +12,8 @@ export interface Wrapper {
   readonly observationSpace?: Space;
   /** Maps outer actions to inner ones; may return its own reused buffer. */
   action?(actions: Values, active: Uint8Array): Values;
-  /** After lanes with mask 1 were reset. */
-  reset?(mask: Uint8Array, batch: StepBatch): void;
+  /** After lanes with mask 1 were reset. @param seeds - `[lanes]`, of the episodes begun, read where the mask is 1. */
+  reset?(mask: Uint8Array, batch: StepBatch, seeds: Float64Array): void;
   /** After a step of the lanes with active 1; edits `reward`, `terminated`, `truncated`, `info` in place. */
   step?(batch: StepBatch, active: Uint8Array): void;
   /** Maps inner observations to outer ones, after `reset` and `step`; may return its own reused buffer. */

@@ -1,12 +1,12 @@
 import type { Backend } from '../core/backend.ts';
 import type { PhysicsEngine } from '../core/physics-world.ts';
+import type { Ranges } from '../core/range.ts';
 import type { EngineName } from '../core/scene-spec.ts';
 import type { AutoresetMode } from '../core/vector-env.ts';
 import type { WrapperFactory } from '../core/wrapper.ts';
 import { GroundtwinError } from '../errors.ts';
 import type { OnnxRuntime } from '../onnx/index.ts';
 import { PhysicsDynamics } from '../task/physics-dynamics.ts';
-import type { Ranges } from '../task/randomize.ts';
 import type { AnyTask } from '../task/task.ts';
 import { TaskEnv } from '../task/task-env.ts';
 import { TaskPainter } from '../task/task-painter.ts';
@@ -21,6 +21,8 @@ import type { Clock } from '../wire/clock.ts';
 import { ModelDynamics } from '../world-model/model-dynamics.ts';
 import { loadModel } from '../world-model/model-folder.ts';
 import type { WorldModel } from '../world-model/world-model.ts';
+import { delayAction } from '../wrappers/delay-action.ts';
+import { noisyObservation } from '../wrappers/noisy-observation.ts';
 import { timeLimit } from '../wrappers/time-limit.ts';
 import { suggest } from './suggest.ts';
 
@@ -29,7 +31,10 @@ export interface MakeOptions extends TwinOptions {
   readonly backend?: 'truth' | 'model' | 'twin';
   /** What moves truth. Default 'rapier'; a task names the engines it has settings for. */
   readonly engine?: EngineName;
-  /** Physical parameters drawn anew for each episode, from its seed: the task's own ranges (true) or these. Not for a twin's model. */
+  /**
+   * Drawn anew for each episode, from its seed: the task's own ranges (true) or these, of its physical parameters, of `latency_steps` (whole control
+   * steps that actions come late) and of `sensorNoise` (deviation added to every observation element, in its unit). A twin's model keeps its own physics.
+   */
   readonly randomize?: boolean | Ranges;
   /** Folder of a model, or one already loaded; required unless the backend is truth. */
   readonly model?: string | WorldModel;
@@ -211,8 +216,14 @@ export class Registry {
   /** What goes round a backend, whichever it is. */
   private outerOptions(task: AnyTask, options: MakeVectorOptions): SyncVectorEnvOptions {
     const steps = options.maxEpisodeSteps === undefined ? task.horizon : options.maxEpisodeSteps;
+    const { latency_steps, sensorNoise } = allRangesOf(task, options.randomize) ?? {};
     return {
-      wrappers: [...(steps === null ? [] : [timeLimit(steps)]), ...(options.wrappers ?? [])],
+      wrappers: [
+        ...(steps === null ? [] : [timeLimit(steps)]),
+        ...(latency_steps ? [delayAction(latency_steps)] : []),
+        ...(sensorNoise ? [noisyObservation(sensorNoise)] : []),
+        ...(options.wrappers ?? []),
+      ],
       autoreset: options.autoreset ?? 'nextStep',
       copy: options.copy ?? true,
       entropy: this.parts.entropy,
@@ -258,7 +269,15 @@ export class Registry {
   }
 }
 
+/** Those of physical parameters; latency and sensor noise are wrappers. */
 function rangesOf(task: AnyTask, randomize: MakeOptions['randomize']): Ranges | undefined {
+  const all = allRangesOf(task, randomize);
+  if (!all) return undefined;
+  const { latency_steps: _, sensorNoise: __, ...physical } = all;
+  return physical;
+}
+
+function allRangesOf(task: AnyTask, randomize: MakeOptions['randomize']): Ranges | undefined {
   if (randomize === undefined || randomize === false) return undefined;
   if (randomize !== true) return randomize;
   const names = Object.keys(task.params).join(', ');

@@ -1,15 +1,6 @@
+import type { Range, Ranges } from '../core/range.ts';
 import { GroundtwinError } from '../errors.ts';
 import type { Rng } from '../math/rng.ts';
-
-/** What a physical parameter may be in an episode. */
-export interface Range {
-  readonly low: number;
-  readonly high: number;
-  /** `log`: the logarithm is uniform; both ends must be above 0. Default `linear`. */
-  readonly scale?: 'linear' | 'log';
-}
-
-export type Ranges = Readonly<Record<string, Range>>;
 
 /** @returns one value a range, in the order they are declared. */
 export function drawParams(ranges: Ranges, rng: Rng): Record<string, number> {

@@ -5,11 +5,11 @@
 
 import { jointLayout } from '../core/joints.ts';
 import type { PhysicsWorld } from '../core/physics-world.ts';
+import type { Ranges } from '../core/range.ts';
 import type { JointSpec, SceneSpec } from '../core/scene-spec.ts';
 import { wrapAngle } from '../core/state-spec.ts';
 import { withParams } from '../scene/compose.ts';
 import type { RobotFile } from '../scene/mjcf.ts';
-import type { Ranges } from './randomize.ts';
 import type { CommandSpec, Params } from './task.ts';
 
 /** Parameters of what is driven by motors and touches nothing: factors on the file's own values. */
@@ -24,6 +24,8 @@ export const mechanismRanges: Ranges = {
   massScale: { low: 0.8, high: 1.25, scale: 'log' },
   dampingScale: { low: 0.7, high: 1.4, scale: 'log' },
   motorScale: { low: 0.8, high: 1.25, scale: 'log' },
+  latency_steps: { low: 0, high: 1 },
+  sensorNoise: { low: 0, high: 0.01 },
 };
 export const robotRanges: Ranges = { ...mechanismRanges, frictionScale: { low: 0.7, high: 1.4, scale: 'log' } };
 

@@ -4,12 +4,13 @@
 import type { Backend, BackendKind, InfoColumns, ResetRequest, StepBatch } from '../core/backend.ts';
 import type { Dynamics, LaneRows } from '../core/dynamics.ts';
 import type { LaneState } from '../core/picture.ts';
+import type { Ranges } from '../core/range.ts';
 import { bytesOf, packSections, unpackSections } from '../core/sections.ts';
 import { layOut, type MutableStateView, type StateShape, type StateSpec, type StateView, viewsOver } from '../core/state-spec.ts';
 import { GroundtwinError } from '../errors.ts';
 import { Rng } from '../math/rng.ts';
 import { allocate, copyValues, rowOf, type Space, type TypedArray, type Values } from '../spaces/space.ts';
-import { checkRanges, drawParams, type Ranges } from './randomize.ts';
+import { checkRanges, drawParams } from './randomize.ts';
 import type { AnyTask, Params, RewardTerm } from './task.ts';
 
 /** Streams of one episode seed; each concern has its own, so adding noise to one never shifts another. */

@@ -3,11 +3,11 @@
  * Because observation, reward and end are functions of the state, the same code serves truth, model, log and remote evaluation.
  */
 import type { PhysicsWorld } from '../core/physics-world.ts';
+import type { Ranges } from '../core/range.ts';
 import type { MujocoSettings, RapierSettings, SceneSpec, ShapeSpec } from '../core/scene-spec.ts';
 import type { MutableStateView, StateShape, StateView } from '../core/state-spec.ts';
 import type { Rng } from '../math/rng.ts';
 import type { Space, Values } from '../spaces/space.ts';
-import type { Ranges } from './randomize.ts';
 
 export type Params = Readonly<Record<string, number>>;
 
@@ -61,7 +61,7 @@ export interface Task<S extends StateShape = StateShape> {
   readonly solvedAt?: number;
   /** Physical parameters with their defaults; `reset({ params })` overrides them. */
   readonly params: Params;
-  /** What `randomize: true` draws anew for each episode. */
+  /** What `randomize: true` draws anew for each episode: ranges of parameters, of `latency_steps` and of `sensorNoise`. */
   readonly randomize?: Ranges;
   /** Settings of each engine the task runs on; `step_s` divides `controlDt_s`. */
   readonly engines: { readonly rapier: RapierSettings; readonly mujoco?: MujocoSettings };

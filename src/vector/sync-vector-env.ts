@@ -154,7 +154,7 @@ export class SyncVectorEnv implements VectorEnv {
     const mask = new Uint8Array(this.lanes);
     mask[lane] = 1;
     this.wrappers.forEach((wrapper, i) => {
-      wrapper.reset?.(mask, this.backend.batch);
+      wrapper.reset?.(mask, this.backend.batch, this.seeds);
       wrapper.load?.(lane, head.wrappers[i]!.memory);
     });
     this.baseSeed[lane] = head.seed;
@@ -260,7 +260,7 @@ export class SyncVectorEnv implements VectorEnv {
     for (let lane = 0; lane < this.lanes; lane++) if (mask[lane]) this.seeds[lane] = this.baseSeed[lane]! + this.episode[lane]! * seedLimit;
     const pending = this.backend.reset(params ? { mask, seeds: this.seeds, params } : { mask, seeds: this.seeds });
     if (pending) await pending;
-    for (const wrapper of this.wrappers) wrapper.reset?.(mask, this.backend.batch);
+    for (const wrapper of this.wrappers) wrapper.reset?.(mask, this.backend.batch, this.seeds);
     for (let lane = 0; lane < this.lanes; lane++) if (mask[lane]) this.stage[lane] = stages.running;
     this.observe();
   }

@@ -37,7 +37,7 @@ describe('TimeLimit', () => {
       fc.property(fc.integer({ min: 1, max: 6 }), fc.array(fc.tuple(fc.boolean(), fc.boolean()), { maxLength: 30 }), (steps, plan) => {
         const wrapper = timeLimit(steps)(below(discrete(2), 2));
         const batch = batchOf(2);
-        wrapper.reset!(all(2), batch);
+        wrapper.reset!(all(2), batch, new Float64Array(2));
         const elapsed = [0, 0];
         for (const active of plan) {
           batch.truncated.fill(0);
@@ -51,6 +51,7 @@ describe('TimeLimit', () => {
             wrapper.reset!(
               Uint8Array.from([0, 1], (one) => (one === lane ? 1 : 0)),
               batch,
+              new Float64Array(2),
             );
           }
         }
