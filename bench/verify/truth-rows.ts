@@ -1,10 +1,12 @@
 /** The figures of the physics truth and what shows it. */
 import { renderBench } from '../speed/render.ts';
 import { failingPairs } from './check-env-row.ts';
+import { fidelityRows } from './fidelity-rows.ts';
 import type { Row } from './row.ts';
 import { workerRows } from './worker-rows.ts';
 
 export const truthRows: readonly Row[] = [
+  ...fidelityRows,
   {
     id: 'truth.check_env',
     what: 'registered environments, each on each of its engines, that fail a check of the contract',

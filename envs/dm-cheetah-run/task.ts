@@ -1,3 +1,4 @@
+import { assetRobot } from '../../src/scene/assets.ts';
 import { type TypedArray, unbounded, unitBox } from '../../src/spaces/space.ts';
 import { copyOut, observePlanar, type PlanarState, planarNames, planarRobot } from '../../src/task/planar-robot.ts';
 import { driveRobot, jointLimits, robotCommands, robotParams, robotRanges, robotScene } from '../../src/task/robot.ts';
@@ -6,7 +7,7 @@ import { defineTask } from '../../src/task/task.ts';
 import { tolerance } from '../../src/task/tolerance.ts';
 
 const joints = ['back-hip', 'back-knee', 'back-ankle', 'front-hip', 'front-knee', 'front-ankle'];
-const { robot, mechanism, state, place, read } = planarRobot('robots/dm-cheetah.xml', joints);
+const { robot, mechanism, state, place, read } = planarRobot(assetRobot('robots/dm-cheetah.xml'), joints);
 const kinematics = new RobotKinematics(robot, mechanism);
 const positions = new Float64Array(3 + joints.length);
 const velocities = new Float64Array(3 + joints.length);

@@ -1,3 +1,4 @@
+import { assetRobot } from '../../src/scene/assets.ts';
 import { withSensors } from '../../src/scene/compose.ts';
 import { type TypedArray, unbounded, unitBox } from '../../src/spaces/space.ts';
 import { copyOut, observePlanar, type PlanarState, planarNames, planarRobot } from '../../src/task/planar-robot.ts';
@@ -7,7 +8,7 @@ import { defineTask } from '../../src/task/task.ts';
 import { tolerance } from '../../src/task/tolerance.ts';
 
 const joints = ['waist', 'hip', 'knee', 'ankle'];
-const planar = planarRobot('robots/dm-hopper.xml', joints);
+const planar = planarRobot(assetRobot('robots/dm-hopper.xml'), joints);
 const { robot, mechanism, place } = planar;
 const kinematics = new RobotKinematics(robot, mechanism);
 const positions = new Float64Array(3 + joints.length);

@@ -1,3 +1,4 @@
+import { assetRobot } from '../../src/scene/assets.ts';
 import { type TypedArray, unbounded, unitBox } from '../../src/spaces/space.ts';
 import { copyOut, type PlanarState, planarRobot } from '../../src/task/planar-robot.ts';
 import { driveRobot, jointLimits, robotCommands, robotParams, robotRanges, robotScene } from '../../src/task/robot.ts';
@@ -7,7 +8,7 @@ import { tolerance } from '../../src/task/tolerance.ts';
 
 const legs = ['hip', 'knee', 'ankle'];
 const joints = [...legs.map((joint) => `right-${joint}`), ...legs.map((joint) => `left-${joint}`)];
-const { robot, mechanism, state, place, read } = planarRobot('robots/dm-walker.xml', joints);
+const { robot, mechanism, state, place, read } = planarRobot(assetRobot('robots/dm-walker.xml'), joints);
 const kinematics = new RobotKinematics(robot, mechanism);
 const positions = new Float64Array(3 + joints.length);
 const velocities = new Float64Array(3 + joints.length);

@@ -1,10 +1,11 @@
+import { assetRobot } from '../../src/scene/assets.ts';
 import { type TypedArray, unbounded, unitBox } from '../../src/spaces/space.ts';
 import { observePlanar, planarNames, planarRobot, scatter } from '../../src/task/planar-robot.ts';
 import { driveRobot, robotCommands, robotParams, robotRanges, robotScene, sumOfSquares } from '../../src/task/robot.ts';
 import { defineTask } from '../../src/task/task.ts';
 
 const joints = ['back-hip', 'back-knee', 'back-ankle', 'front-hip', 'front-knee', 'front-ankle'];
-const { robot, state, place, read } = planarRobot('robots/half-cheetah.xml', joints);
+const { robot, state, place, read } = planarRobot(assetRobot('robots/half-cheetah.xml'), joints);
 const controlDt_s = 0.05;
 const START_RANGE = 0.1;
 

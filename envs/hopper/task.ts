@@ -1,10 +1,11 @@
+import { assetRobot } from '../../src/scene/assets.ts';
 import { type TypedArray, unbounded, unitBox } from '../../src/spaces/space.ts';
 import { observePlanar, type PlanarState, planarNames, planarRobot, scatter } from '../../src/task/planar-robot.ts';
 import { driveRobot, robotCommands, robotParams, robotRanges, robotScene, sumOfSquares } from '../../src/task/robot.ts';
 import { defineTask } from '../../src/task/task.ts';
 
 const joints = ['hip', 'knee', 'ankle'];
-const { robot, state, place, read } = planarRobot('robots/hopper.xml', joints);
+const { robot, state, place, read } = planarRobot(assetRobot('robots/hopper.xml'), joints);
 const controlDt_s = 0.008;
 const standing_m = 1.25;
 const START_RANGE = 0.005;

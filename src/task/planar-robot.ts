@@ -1,9 +1,9 @@
 import type { PhysicsWorld } from '../core/physics-world.ts';
 import type { MutableStateView, StateView } from '../core/state-spec.ts';
-import { assetRobot } from '../scene/assets.ts';
+import type { RobotFile } from '../scene/mjcf.ts';
 import { Mechanism } from './robot.ts';
 
-/** How a robot file of ours names the coordinates of a root that moves in the x–z plane. */
+/** Coordinates of a root that moves in the x–z plane. */
 const root = ['root-x', 'root-z', 'root-pitch'] as const;
 
 /** State of a robot in the x–z plane: its root, then its joints in the order they were named. */
@@ -25,11 +25,10 @@ export type PlanarState = StateView<PlanarShape>;
 type MutablePlanarState = MutableStateView<PlanarShape>;
 
 /**
- * A robot of ours whose root slides along x and z and pitches about y.
- * @param file - under assets/. @param joints - its hinges, in the order of the state.
+ * State, placing and reading of a robot whose root slides along x and z and pitches about y; the file calls these `root-x`, `root-z` and `root-pitch`.
+ * @param joints - its hinges, in the order of the state.
  */
-export function planarRobot(file: string, joints: readonly string[]) {
-  const robot = assetRobot(file);
+export function planarRobot(robot: RobotFile, joints: readonly string[]) {
   const mechanism = new Mechanism(robot, [...root, ...joints]);
   const positions = new Float64Array(root.length + joints.length);
   const velocities = new Float64Array(root.length + joints.length);
