@@ -2,6 +2,7 @@
 import { renderBench } from '../speed/render.ts';
 import { failingPairs } from './check-env-row.ts';
 import { fidelityRows } from './fidelity-rows.ts';
+import { gymnasiumRows } from './gymnasium-rows.ts';
 import type { Row } from './row.ts';
 import { workerRows } from './worker-rows.ts';
 
@@ -29,5 +30,6 @@ export const truthRows: readonly Row[] = [
       return { measured: same ? figures.framesPerSecond : 0, raw: figures };
     },
   },
+  ...gymnasiumRows,
   ...workerRows,
 ];

@@ -78,7 +78,7 @@ export const ant = defineTask({
   solvedAt: 6000,
   params: robotParams,
   randomize: robotRanges,
-  engines: { rapier: { step_s: 0.05, solverIterations: 20, predictionDistance_m: 0.2 }, mujoco: robot.mujoco },
+  engines: { rapier: { step_s: 0.05, solverIterations: 19, predictionDistance_m: 0.12 }, mujoco: robot.mujoco },
   scene: (params) => withSensors(robotScene(robot, params), wrenchSensors),
   initial(rng, _params, start) {
     const noise = () => rng.uniform(-START_RANGE, START_RANGE);

@@ -1,0 +1,146 @@
+/** Programs in Python that we are compared with: installed once, outside the tree; asked one question at a time over their standard streams. */
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { Absent } from '../verify/row.ts';
+
+/** The packages that are asked for need it. */
+const OLDEST_PYTHON = [3, 11] as const;
+const INSTALL_LIMIT_s = 600;
+/** The longest a question may take. */
+export const ANSWER_LIMIT_s = 300;
+const isWindows = process.platform === 'win32';
+
+function pathOf(file: string): string {
+  return fileURLToPath(new URL(file, import.meta.url));
+}
+
+/** Where peers are installed: the user's cache, never the tree. */
+export function peerCache(environment: NodeJS.ProcessEnv = process.env): string {
+  return join(environment.XDG_CACHE_HOME || join(homedir(), '.cache'), 'groundtwin', 'peers');
+}
+
+/** One environment for each list of packages. */
+export function environmentName(name: string, requirements: string): string {
+  return `${name}-${createHash('sha256').update(requirements).digest('hex').slice(0, 12)}`;
+}
+
+/**
+ * A Python that has the packages of a requirements file beside this one; they are installed when asked for the first time.
+ * @returns its path. @throws Absent where there is no Python or no way to the packages.
+ */
+export function pythonWith(name: string, requirementsFile: string, log: (line: string) => void, cache = peerCache()): string {
+  const requirements = pathOf(requirementsFile);
+  const folder = join(cache, environmentName(name, readFileSync(requirements, 'utf8')));
+  const python = (of: string) => (isWindows ? join(of, 'Scripts', 'python.exe') : join(of, 'bin', 'python'));
+  if (existsSync(join(folder, marker))) return python(folder);
+  const base = basePython();
+  log(`installing ${name} and what it needs for Python, once …`);
+  mkdirSync(cache, { recursive: true });
+  // Made under a name of its own and renamed when whole, so that two who install at once do not meet.
+  const making = `${folder}.${process.pid}`;
+  try {
+    run(base, ['-m', 'venv', making], `a virtual environment of Python (${name})`);
+    run(
+      python(making),
+      ['-m', 'pip', 'install', '--quiet', '--no-input', '--disable-pip-version-check', '--only-binary=:all:', '-r', requirements],
+      `packages for Python (${name})`,
+    );
+    writeFileSync(join(making, marker), readFileSync(requirements));
+    if (!existsSync(folder)) renameSync(making, folder);
+  } finally {
+    rmSync(making, { recursive: true, force: true });
+  }
+  return python(folder);
+}
+
+/** Lies in an environment that is whole. */
+const marker = 'installed.txt';
+
+function basePython(): string {
+  const [major, minor] = OLDEST_PYTHON;
+  for (const command of isWindows ? ['python'] : ['python3', 'python']) {
+    const { status } = spawnSync(command, ['-c', `import sys, venv; sys.exit(sys.version_info < (${major}, ${minor}))`]);
+    if (status === 0) return command;
+  }
+  throw new Absent(`Python ${major}.${minor} or later with venv`);
+}
+
+function run(command: string, args: readonly string[], what: string): void {
+  const { status, stderr, error } = spawnSync(command, args, { encoding: 'utf8', timeout: INSTALL_LIMIT_s * 1000 });
+  if (status === 0) return;
+  const why = error?.message ?? stderr.trim().split('\n').at(-1);
+  throw new Absent(`${what}: ${why}`);
+}
+
+/** What a peer answers: plain data. */
+export type Answer = Readonly<Record<string, unknown>>;
+
+/** @throws what the peer says went wrong, or that this is no answer. */
+export function readAnswer(line: string): Answer {
+  let answer: unknown;
+  try {
+    answer = JSON.parse(line);
+  } catch {
+    throw new Error(`the peer did not answer in JSON: ${line.slice(0, 200)}`);
+  }
+  if (typeof answer !== 'object' || answer === null || Array.isArray(answer))
+    throw new Error(`the peer did not answer with an object: ${line.slice(0, 200)}`);
+  const { error } = answer as { error?: unknown };
+  if (error !== undefined) throw new Error(`the peer failed: ${String(error)}`);
+  return answer as Answer;
+}
+
+/** A running peer. It answers in order; between questions it waits and takes no CPU time. */
+export class Peer {
+  private readonly child: ChildProcessWithoutNullStreams;
+  private readonly waiting: { resolve: (line: string) => void; reject: (error: Error) => void }[] = [];
+  private complaints = '';
+  private end: Error | undefined;
+
+  /** @param command - a program that answers each line of JSON with one. */
+  constructor(command: string, args: readonly string[], environment: NodeJS.ProcessEnv = process.env) {
+    this.child = spawn(command, args, { env: environment, stdio: 'pipe' });
+    createInterface({ input: this.child.stdout }).on('line', (line) => this.waiting.shift()?.resolve(line));
+    this.child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.complaints = (this.complaints + text).slice(-2000);
+    });
+    // Writing to one that has ended: 'close' says so.
+    this.child.stdin.on('error', () => {});
+    this.child.on('error', (error) => this.stop(error));
+    this.child.on('close', (code, signal) => this.stop(new Error(`the peer ended (${code ?? signal}): ${this.complaints.trim()}`)));
+  }
+
+  /** @throws when it fails, ends or takes too long. */
+  async ask<A extends object>(question: object, limit_s = ANSWER_LIMIT_s): Promise<A> {
+    if (this.end) throw this.end;
+    const line = new Promise<string>((resolve, reject) => this.waiting.push({ resolve, reject }));
+    this.child.stdin.write(`${JSON.stringify(question)}\n`);
+    const timer = setTimeout(() => this.stop(new Error(`the peer did not answer within ${limit_s} s`)), limit_s * 1000);
+    try {
+      return readAnswer(await line) as A;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  close(): void {
+    this.stop(new Error('the peer was closed'));
+  }
+
+  private stop(why: Error): void {
+    this.end ??= why;
+    this.child.kill('SIGKILL');
+    for (const { reject } of this.waiting.splice(0)) reject(this.end);
+  }
+}
+
+/** Gymnasium and native MuJoCo. @throws Absent. */
+export function gymnasiumPeer(log: (line: string) => void): Peer {
+  const python = pythonWith('gymnasium', 'gymnasium-requirements.txt', log);
+  return new Peer(python, ['-u', pathOf('gymnasium_peer.py')], { ...process.env, MUJOCO_GL: 'disable', OMP_NUM_THREADS: '1' });
+}
