@@ -1,3 +1,4 @@
+import { wrapAngle } from '../../src/core/state-spec.ts';
 import { assetRobot } from '../../src/scene/assets.ts';
 import { type TypedArray, unbounded, unitBox } from '../../src/spaces/space.ts';
 import { copyOut, observePlanar, type PlanarState, planarNames, planarRobot } from '../../src/task/planar-robot.ts';
@@ -12,6 +13,8 @@ const kinematics = new RobotKinematics(robot, mechanism);
 const positions = new Float64Array(3 + joints.length);
 const velocities = new Float64Array(3 + joints.length);
 const limits = joints.map((name) => jointLimits(robot, name));
+/** The back ankle's range reaches past −π: an angle is observed within half a turn of the middle, so that it never jumps. */
+const middles_rad = limits.map(([low, high]) => (low + high) / 2);
 const RUN_SPEED_mps = 10;
 
 function pose(now: PlanarState): void {
@@ -35,7 +38,7 @@ export const dmCheetahRun = defineTask({
   scene: (params) => robotScene(robot, params),
   initial(rng, _params, start) {
     limits.forEach(([low, high], i) => {
-      start.angles_rad[i] = rng.uniform(low, high);
+      start.angles_rad[i] = wrapAngle(rng.uniform(low, high));
     });
     // dm_control lets it fall and settle for two seconds; ours is set onto the ground.
     pose(start);
@@ -45,7 +48,11 @@ export const dmCheetahRun = defineTask({
   read,
   actuate: driveRobot(robot),
   observe(now, observation) {
-    observePlanar(now, observation as TypedArray);
+    const row = observation as TypedArray;
+    observePlanar(now, row);
+    middles_rad.forEach((middle_rad, i) => {
+      row[2 + i] = middle_rad + wrapAngle(now.angles_rad[i]! - middle_rad);
+    });
   },
   reward: {
     run: {

@@ -72,41 +72,41 @@ function reacherTask(id: string, size: string, targetRadius_m: number) {
       start.target_m[0] = distance_m * Math.sin(direction_rad);
       start.target_m[1] = distance_m * Math.cos(direction_rad);
     },
-    place(world, state) {
-      positions[0] = state.shoulder_rad;
-      positions[1] = state.wrist_rad;
-      velocities[0] = state.shoulderRate_radps;
-      velocities[1] = state.wristRate_radps;
+    place(world, now) {
+      positions[0] = now.shoulder_rad;
+      positions[1] = now.wrist_rad;
+      velocities[0] = now.shoulderRate_radps;
+      velocities[1] = now.wristRate_radps;
       mechanism.place(world, positions, velocities);
     },
-    read(world, state) {
+    read(world, now) {
       mechanism.read(world, positions, velocities);
-      state.shoulder_rad = positions[0]!;
-      state.wrist_rad = positions[1]!;
-      state.shoulderRate_radps = velocities[0]!;
-      state.wristRate_radps = velocities[1]!;
+      now.shoulder_rad = positions[0]!;
+      now.wrist_rad = positions[1]!;
+      now.shoulderRate_radps = velocities[0]!;
+      now.wristRate_radps = velocities[1]!;
     },
     actuate: driveRobot(robot),
-    observe(state, observation) {
+    observe(now, observation) {
       const row = observation as TypedArray;
-      row[0] = state.shoulder_rad;
-      row[1] = state.wrist_rad;
-      row[2] = missX(state);
-      row[3] = missY(state);
-      row[4] = state.shoulderRate_radps;
-      row[5] = state.wristRate_radps;
+      row[0] = now.shoulder_rad;
+      row[1] = now.wrist_rad;
+      row[2] = missX(now);
+      row[3] = missY(now);
+      row[4] = now.shoulderRate_radps;
+      row[5] = now.wristRate_radps;
     },
-    infer(observation, state) {
+    infer(observation, now) {
       const row = observation as TypedArray;
-      state.shoulder_rad = row[0]!;
-      state.wrist_rad = row[1]!;
-      state.target_m[0] = 0;
-      state.target_m[1] = 0;
-      const [x, y] = [missX(state), missY(state)];
-      state.target_m[0] = row[2]! - x;
-      state.target_m[1] = row[3]! - y;
-      state.shoulderRate_radps = row[4]!;
-      state.wristRate_radps = row[5]!;
+      now.shoulder_rad = row[0]!;
+      now.wrist_rad = row[1]!;
+      now.target_m[0] = 0;
+      now.target_m[1] = 0;
+      const [x, y] = [missX(now), missY(now)];
+      now.target_m[0] = row[2]! - x;
+      now.target_m[1] = row[3]! - y;
+      now.shoulderRate_radps = row[4]!;
+      now.wristRate_radps = row[5]!;
     },
     reward: {
       onTarget: { weight: 1, value: ({ next }) => (Math.hypot(missX(next), missY(next)) <= targetRadius_m + FINGER_RADIUS_m ? 1 : 0) },

@@ -1,3 +1,4 @@
+import type { ActuatorSpec } from '../../src/core/scene-spec.ts';
 import { assetRobot } from '../../src/scene/assets.ts';
 import { type TypedArray, unbounded, unitBox } from '../../src/spaces/space.ts';
 import { clip } from '../../src/task/planar-robot.ts';
@@ -10,7 +11,9 @@ const mechanism = new Mechanism(robot, ['slider', 'lower-hinge', 'upper-hinge'])
 const kinematics = new RobotKinematics(robot, mechanism);
 const positions = new Float64Array(3);
 const velocities = new Float64Array(3);
-const railDamping_Nspm = robot.scene.joints.find(({ name }) => name === 'slider')!.damping!;
+const SLIDER = robot.scene.joints.findIndex(({ name }) => name === 'slider');
+const CART = robot.scene.joints[SLIDER]!.child;
+const cart = robot.scene.bodies.findIndex(({ name }) => name === CART);
 const controlDt_s = 0.05;
 const POLE_LENGTH_m = 0.6;
 const LARGEST_OBSERVED = 10;
@@ -31,10 +34,14 @@ function tipPosition(state: Poles): number {
   return state.cartPosition_m + POLE_LENGTH_m * (Math.sin(state.lowerAngle_rad) + Math.sin(state.lowerAngle_rad + state.upperAngle_rad));
 }
 
-/** Momentum of cart and poles along the rail, N·s. */
+/** Momentum of cart and poles along the rail, N·s, with the file's own masses. */
 function momentum(): number {
   kinematics.set(positions, velocities);
   return kinematics.mass_kg * kinematics.velocityOfCentre(0);
+}
+
+function gainOf(motor: ActuatorSpec): number {
+  return motor.kind === 'force' ? (motor.gain ?? 1) : 1;
 }
 
 /** Balance two poles, one on the other, on a cart: Gymnasium's InvertedDoublePendulum-v5 on our engines. */
@@ -104,8 +111,11 @@ export const invertedDoublePendulum = defineTask({
     velocities.set([state.cartVelocity_mps, state.lowerVelocity_radps, state.upperVelocity_radps]);
     const before = momentum();
     mechanism.read(world, positions, velocities);
-    const braked = (railDamping_Nspm * (positions[0]! - state.cartPosition_m)) / controlDt_s;
-    state.stopForce_N = (momentum() - before) / controlDt_s - state.push_N + braked;
+    const { bodies, joints, actuators } = world.scene;
+    // Parameters scale masses, damping and motor.
+    const heavier = bodies[cart]!.inertial!.mass_kg / robot.scene.bodies[cart]!.inertial!.mass_kg;
+    const braked = (joints[SLIDER]!.damping! * (positions[0]! - state.cartPosition_m)) / controlDt_s;
+    state.stopForce_N = (heavier * (momentum() - before)) / controlDt_s - gainOf(actuators[0]!) * state.push_N + braked;
   },
   actuate(_state, action, next, command) {
     command[0] = robot.controls[0]!.scale * action[0]!;

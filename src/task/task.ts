@@ -69,7 +69,7 @@ export interface Task<S extends StateShape = StateShape> {
   scene(params: Params): SceneSpec;
   /** Goals and the like, drawn beside the scene's bodies. */
   readonly markers?: readonly Marker<S>[];
-  /** Draws a start: writes every entry. */
+  /** Draws a start: writes every entry that is not 0, all of them being 0 before. */
   initial(rng: Rng, params: Params, state: MutableStateView<S>): void;
   /** Puts the world into a state; only `dynamic` entries matter. */
   place(world: PhysicsWorld, state: StateView<S>): void;
