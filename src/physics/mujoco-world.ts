@@ -18,6 +18,8 @@ export function liveMujocoWorlds(): number {
 
 /** What is not below it in magnitude MuJoCo calls bad (its mjMAXVAL): such a control it would silently take for 0, and all others with it. */
 const largest = 1e10;
+/** Velocity or acceleration, in whatever unit, far below what an acceleration beyond `largest` leaves behind after a step. */
+const wild = 1e4;
 /** Bytes of a snapshot before its numbers: the beginning of the scene's hash. */
 const tagSize = 8;
 const freePositionSize = 7;
@@ -55,7 +57,14 @@ export class MujocoWorld implements PhysicsWorld {
   private readonly freeRows: Float64Array;
   /** MuJoCo's counters, owned by its data: not to be deleted. */
   private readonly warnings: MjWarningStatVec;
+  private readonly hasStages: boolean;
+  /** Whether anything moved so fast since the last start that a stage may have gone wrong. */
+  private isWild = false;
+  /** With less than both, no contact can have been left out: half of the arena in bytes, and contacts that fit into the other half. */
+  private readonly roomy: readonly [used: number, contacts: number];
   private failure: string | null = null;
+  /** Whether joints or bodies were set since the last step. */
+  private wasPlaced = false;
   private isFreed = false;
   private readonly vector = new Float64Array(3);
 
@@ -80,6 +89,10 @@ export class MujocoWorld implements PhysicsWorld {
     this.tag = Uint8Array.from({ length: tagSize }, (_, i) => Number.parseInt(this.sceneHash.slice(2 * i, 2 * i + 2), 16));
     this.freeRows = new Float64Array(scene.bodies.length * (freePositionSize + freeVelocitySize));
     this.warnings = this.built.data.warning;
+    this.hasStages = settings.integrator === 'rk4';
+    const half = Number(this.built.data.narena) / 2;
+    const { nv } = this.built.model;
+    this.roomy = [half, half / contactBytes(nv) - 3 * nv];
   }
 
   jointIndex(name: string): number {
@@ -117,9 +130,11 @@ export class MujocoWorld implements PhysicsWorld {
     // Clears time, controls, warm start and warnings.
     this.mujoco.mj_resetData(this.built.model, this.built.data);
     this.failure = null;
+    this.isWild = false;
     this.putBackFreeBodies();
     const { joints } = this.scene;
     for (let j = 0; j < joints.length; j++) this.writeJoint(j, joints[j]!.kind, positions, velocities);
+    this.wasPlaced = true;
     this.sensors.restart();
     this.kinematics.forget();
   }
@@ -163,6 +178,7 @@ export class MujocoWorld implements PhysicsWorld {
       qvel[moving + i] = velocity[i]!;
       qvel[moving + 3 + i] = this.vector[i]!;
     }
+    this.wasPlaced = true;
     this.kinematics.forget();
   }
 
@@ -180,6 +196,9 @@ export class MujocoWorld implements PhysicsWorld {
 
   step(): void {
     this.sensors.beforeStep(this.kinematics);
+    // A step may mend what it was given, such as the length of a quaternion.
+    if (this.wasPlaced) this.failure ??= this.stateProblem();
+    this.wasPlaced = false;
     try {
       this.mujoco.mj_step(this.built.model, this.built.data);
     } catch (error) {
@@ -187,17 +206,25 @@ export class MujocoWorld implements PhysicsWorld {
     }
     this.kinematics.forget();
     this.sensors.afterStep();
+    // Of several steps only the last leaves its accelerations behind.
+    this.failure ??= this.stateProblem();
+    if (this.hasStages) this.watchStages();
   }
 
   problem(): string | null {
     if (this.failure !== null) return this.failure;
-    const { qpos, qvel, qacc, ctrl } = this.kinematics.views();
+    const { ctrl } = this.kinematics.views();
     for (let i = 0; i < ctrl.length; i++)
       if (isBad(ctrl[i]!)) return `the control of actuator '${this.scene.actuators[i]!.name}' is ${ctrl[i]}`;
+    return this.stateProblem() ?? this.stageProblem() ?? this.overflow();
+  }
+
+  private stateProblem(): string | null {
+    const { qpos, qvel, qacc } = this.kinematics.views();
     for (let i = 0; i < qpos.length; i++) if (isBad(qpos[i]!)) return this.badState(this.built.bodyOfPosition[i]!, qpos[i]!);
     for (let i = 0; i < qvel.length; i++)
       if (isBad(qvel[i]!) || isBad(qacc[i]!)) return this.badState(this.built.bodyOfVelocity[i]!, isBad(qvel[i]!) ? qvel[i]! : qacc[i]!);
-    return this.overflow();
+    return null;
   }
 
   save(): Uint8Array {
@@ -218,6 +245,7 @@ export class MujocoWorld implements PhysicsWorld {
     // Clears warnings, and accelerations, which are no part of the state.
     this.mujoco.mj_resetData(model, data);
     this.failure = null;
+    this.isWild = false;
     this.mujoco.mj_setState(model, data, this.snapshot.subarray(0, split) as unknown as number[], this.stateBits);
     this.sensors.restart(this.snapshot.subarray(split));
     this.kinematics.forget();
@@ -290,14 +318,22 @@ export class MujocoWorld implements PhysicsWorld {
       : `the pose or velocity of body '${name}' is not finite`;
   }
 
-  /**
-   * Whether MuJoCo has left contacts or constraints out since the last start. Its counters take microseconds to read, so they are asked only when
-   * memory was ever used beyond a quarter, or contacts made no constraints, which is how MuJoCo goes on without room for them.
-   */
+  /** Runge–Kutta's first stage is the one that MuJoCo looks at; the others overwrite it, but a sixth of it stays in the velocity. */
+  private watchStages(): void {
+    const { qvel, qacc } = this.kinematics.views();
+    for (let i = 0; i < qvel.length; i++) if (!(Math.abs(qvel[i]!) < wild && Math.abs(qacc[i]!) < wild)) this.isWild = true;
+  }
+
+  private stageProblem(): string | null {
+    if (!this.isWild || this.countOf(this.mujoco.mjtWarning.mjWARN_BADQACC.value) === 0) return null;
+    return `an acceleration was beyond ${largest} within a step`;
+  }
+
+  /** Whether MuJoCo has left contacts or constraints out since the last start. */
   private overflow(): string | null {
     const { data } = this.built;
-    const roomy = 4 * data.maxuse_arena < Number(data.narena);
-    if (roomy && (data.ncon === 0 || data.nefc > 0)) return null;
+    // Counters are costly to read.
+    if (data.maxuse_arena < this.roomy[0] && data.maxuse_con < this.roomy[1]) return null;
     const { mjWARN_CONTACTFULL, mjWARN_CNSTRFULL } = this.mujoco.mjtWarning;
     if (this.countOf(mjWARN_CONTACTFULL.value) === 0 && this.countOf(mjWARN_CNSTRFULL.value) === 0) return null;
     return 'there are more contacts than MuJoCo has memory for; it left some out';
@@ -323,6 +359,11 @@ export class MujocoWorld implements PhysicsWorld {
 
 function invalid(problem: string): never {
   throw new GroundtwinError('SNAPSHOT_INVALID', { problem });
+}
+
+/** More than MuJoCo takes for one contact, or one stop or friction of a joint: ten rows over all velocities in four arrays, and what is fixed. */
+function contactBytes(velocities: number): number {
+  return 10 * (4 * 8 * velocities + 1000) + 1000;
 }
 
 function isBad(value: number): boolean {

@@ -116,6 +116,15 @@ export class RapierMotors {
     for (const rotor of this.rotors) this.turn(rotor);
   }
 
+  /** To be called when controls were loaded: what goes through rotors is no part of the engine's state. */
+  recall(): void {
+    this.efforts.fill(0);
+    for (let i = 0; i < this.controls.length; i++) {
+      const joint = this.joints[i]!;
+      if (this.scene.actuators[i]!.kind === 'force' && this.hasRotor[joint]) this.efforts[joint]! += this.controls[i]!;
+    }
+  }
+
   /** Equal controls leave equal bytes in the engine, whatever was applied before. */
   settle(): void {
     if (this.areStale) this.push();

@@ -218,6 +218,7 @@ export class RapierWorld implements PhysicsWorld, MovedBodies {
     this.replaceWorld(state.subarray(head));
     this.areAsSet = false;
     new Uint8Array(this.kept.buffer, 0, head).set(state.subarray(0, head));
+    this.motors.recall();
   }
 
   /** @internal */

@@ -54,6 +54,8 @@ export class TaskEnv implements Backend {
   private readonly actions: Values;
   private readonly actionRows: TypedArray[];
   private readonly observationRows: Values[];
+  /** `[lanes]`: parts of an observation that may hold what is not finite. */
+  private readonly floatRows: TypedArray[][];
   private readonly laneParams: Params[];
   private readonly taskRngs: Rng[];
   private readonly sensorRngs: Rng[];
@@ -93,6 +95,7 @@ export class TaskEnv implements Backend {
     this.actionRows = perLane(lanes, (lane) => rowOf(task.actionSpace, this.actions, lane) as TypedArray);
     this.batch = this.makeBatch();
     this.observationRows = perLane(lanes, (lane) => rowOf(task.observationSpace, this.batch.observation, lane));
+    this.floatRows = this.observationRows.map((row) => flatten(row).filter(isFloat));
     this.laneParams = perLane(lanes, () => task.params);
     this.taskRngs = perLane(lanes, () => new Rng(0));
     this.sensorRngs = perLane(lanes, () => new Rng(0));
@@ -303,8 +306,8 @@ export class TaskEnv implements Backend {
       if (!active[lane]) continue;
       if (this.faults[lane] === null && !allFinite(this.following.rows, lane * this.spec.size, this.spec.size))
         this.faults[lane] = 'the state is not finite';
+      if (this.faults[lane] === null) this.settle(lane);
       if (this.faults[lane] !== null) this.cutOff(lane);
-      else this.settle(lane);
     }
     const previous = this.now;
     this.now = this.following;
@@ -330,6 +333,15 @@ export class TaskEnv implements Backend {
     this.batch.terminated[lane] = task.terminated?.(next) ? 1 : 0;
     this.batch.truncated[lane] = 0;
     this.look(lane, next);
+    this.faults[lane] = this.outcomeFault(lane);
+    if (this.faults[lane] !== null) task.observe(state, this.observationRows[lane]!);
+  }
+
+  /** What is made of a finite state may still overflow: a square does, and a float32. */
+  private outcomeFault(lane: number): string | null {
+    if (!allFinite(this.batch.reward, lane * this.agents, this.agents)) return 'the reward is not finite';
+    for (const row of this.floatRows[lane]!) if (!allFinite(row, 0, row.length)) return 'the observation is not finite';
+    return null;
   }
 
   private weigh(slot: number): number {
@@ -402,7 +414,11 @@ function perLane<T>(lanes: number, make: (lane: number) => T): T[] {
   return Array.from({ length: lanes }, (_, lane) => make(lane));
 }
 
-function allFinite(values: Float64Array, start: number, length: number): boolean {
+function isFloat(values: TypedArray): boolean {
+  return values instanceof Float32Array || values instanceof Float64Array;
+}
+
+function allFinite(values: TypedArray, start: number, length: number): boolean {
   for (let i = start; i < start + length; i++) if (!Number.isFinite(values[i])) return false;
   return true;
 }
