@@ -4,6 +4,7 @@ import { failingPairs } from './check-env-row.ts';
 import { fidelityRows } from './fidelity-rows.ts';
 import { gymnasiumRows } from './gymnasium-rows.ts';
 import type { Row } from './row.ts';
+import { stormRows } from './storm-rows.ts';
 import { workerRows } from './worker-rows.ts';
 
 export const truthRows: readonly Row[] = [
@@ -32,4 +33,5 @@ export const truthRows: readonly Row[] = [
   },
   ...gymnasiumRows,
   ...workerRows,
+  ...stormRows,
 ];

@@ -13,14 +13,11 @@ const LARGEST_OBSERVED = 10;
 
 /** Upright, off the ground, and nothing out of its bounds. */
 function isHealthy(next: PlanarState): boolean {
-  const bounded = (value: number) => Math.abs(value) < 100;
-  return (
-    next.height_m > 0.7 &&
-    Math.abs(next.pitch_rad) < 0.2 &&
-    [next.vx_mps, next.vz_mps, next.pitchRate_radps].every(bounded) &&
-    next.angles_rad.every(bounded) &&
-    next.angleRates_radps.every(bounded)
-  );
+  if (!(next.height_m > 0.7 && Math.abs(next.pitch_rad) < 0.2)) return false;
+  const { angles_rad, angleRates_radps } = next;
+  let largest = Math.max(Math.abs(next.vx_mps), Math.abs(next.vz_mps), Math.abs(next.pitchRate_radps));
+  for (let i = 0; i < angles_rad.length; i++) largest = Math.max(largest, Math.abs(angles_rad[i]!), Math.abs(angleRates_radps[i]!));
+  return largest < 100;
 }
 
 /** Hop forward on one leg: Gymnasium's Hopper-v5 on our engines. */

@@ -122,7 +122,7 @@ export class Registry {
 
   /** One environment. @throws ENV_UNKNOWN, OPTION_INVALID, MODEL_MISSING, MODEL_REFUSED, MODEL_INVALID. */
   async make(id: string, options: MakeOptions = {}): Promise<Env> {
-    return new Env(await this.makeVector(id, { ...options, lanes: 1, autoreset: 'disabled' }));
+    return new Env(await this.makeVector(id, { ...options, lanes: 1, autoreset: 'disabled', copy: false }), true);
   }
 
   /** Several lanes stepped together. @throws as `make`; with workers also WORKER_FAILED. */

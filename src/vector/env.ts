@@ -1,6 +1,6 @@
 import type { RenderMode, RenderResults, ViewOptions } from '../core/picture.ts';
 import type { VectorEnv } from '../core/vector-env.ts';
-import type { Space, Values } from '../spaces/space.ts';
+import { cloneValues, type Space, type Values } from '../spaces/space.ts';
 import { infoRow } from './info.ts';
 
 export type Action = number | ArrayLike<number> | { readonly [key: string]: Action };
@@ -27,11 +27,14 @@ export interface Branch {
 
 /** One env: a vector env of one lane with the lane axis taken off. After an episode ends, call `reset`. */
 export class Env {
-  /** The same env with its lane axis. */
+  /** The same env with its lane axis; of one made by `make`, results are views of reused buffers. */
   readonly vector: VectorEnv;
+  private readonly isShared: boolean;
 
-  constructor(vector: VectorEnv) {
+  /** @param isShared - whether the vector env gives out reused buffers, which are copied here. Default false. */
+  constructor(vector: VectorEnv, isShared = false) {
     this.vector = vector;
+    this.isShared = isShared;
   }
 
   get id(): string {
@@ -49,20 +52,24 @@ export class Env {
 
   async reset(options: { readonly seed?: number; readonly params?: Readonly<Record<string, number>> } = {}): Promise<ResetResult> {
     const { observation, info } = await this.vector.reset(options);
-    return { observation, info: infoRow(info, 0, 1) };
+    return { observation: this.kept(observation), info: infoRow(info, 0, 1) };
   }
 
   /** @param action - a number (Discrete), numbers (Box, MultiDiscrete) or a record of them (Dict). @throws as VectorEnv.step. */
   async step(action: Action): Promise<StepResult> {
     const result = await this.vector.step((typeof action === 'number' ? [action] : action) as unknown as Values);
     return {
-      observation: result.observation,
+      observation: this.kept(result.observation),
       // With several agents the reward is their sum; each agent's own is in `info.rewards`.
       reward: this.vector.agents === 1 ? result.reward[0]! : result.reward.reduce((sum, part) => sum + part, 0),
       terminated: result.terminated[0] === 1,
       truncated: result.truncated[0] === 1,
-      info: this.vector.agents === 1 ? infoRow(result.info, 0, 1) : { ...infoRow(result.info, 0, 1), rewards: result.reward },
+      info: this.vector.agents === 1 ? infoRow(result.info, 0, 1) : { ...infoRow(result.info, 0, 1), rewards: result.reward.slice() },
     };
+  }
+
+  private kept(observation: Values): Values {
+    return this.isShared ? cloneValues(observation) : observation;
   }
 
   /** Everything the env holds, as bytes that survive the process. */

@@ -16,7 +16,7 @@ export function cloneColumns(columns: InfoColumns): InfoColumns {
  */
 export function infoRow(columns: InfoColumns, lane: number, lanes: number): Record<string, unknown> {
   const row: Record<string, unknown> = {};
-  for (const [key, column] of Object.entries(columns)) row[key] = rowOfColumn(column, lane, lanes);
+  for (const key in columns) row[key] = rowOfColumn(columns[key]!, lane, lanes);
   return row;
 }
 
