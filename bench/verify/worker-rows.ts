@@ -42,7 +42,7 @@ export interface SpeedUp {
 
 /** Env-steps a second with workers over those in process: same lanes, same actions, in turns. */
 export async function workerSpeedUp(options: SpeedUpOptions = {}): Promise<SpeedUp> {
-  const { id = 'CartPoleSwingUp-v0', lanes = 256, workers = 2, isolation = 'process', warmUp_s = 5, pairs = 40, steps = 20 } = options;
+  const { id = 'HalfCheetah-v0', lanes = 64, workers = 2, isolation = 'process', warmUp_s = 5, pairs = 40, steps = 5 } = options;
   const common = { lanes, autoreset: 'sameStep', copy: false } as const;
   const sides = [await registry.makeVector(id, { ...common, workers, isolation }), await registry.makeVector(id, common)] as const;
   try {

@@ -56,6 +56,16 @@ function turn(q: Float64Array, from: ArrayLike<number>, at: number, sign: 1 | -1
   out[outAt + 2] = c + w * tz + x * ty - y * tx;
 }
 
+/** Sum of squares of what touches, each part cut at 1. */
+function pressure(contacts: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < contacts.length; i++) {
+    const part = clip(contacts[i]!, 1);
+    sum += part * part;
+  }
+  return sum;
+}
+
 /** Walk forward on four legs: Gymnasium's Ant-v5 on our engines. */
 export const ant = defineTask({
   id: 'Ant-v0',
@@ -124,23 +134,25 @@ export const ant = defineTask({
     row.set(now.velocity_mps, 13);
     row.set(now.turning_radps, 16);
     row.set(now.angleRates_radps, 19);
-    for (let i = 0; i < now.contacts.length; i++) row[27 + i] = clip(now.contacts[i]!, 1);
+    const { contacts } = now;
+    for (let i = 0; i < contacts.length; i++) row[27 + i] = clip(contacts[i]!, 1);
   },
   reward: {
     forward: { weight: 1, value: ({ state: before, next }) => (next.position_m[0]! - before.position_m[0]!) / controlDt_s },
     healthy: { weight: 1, value: ({ next }) => (isHealthy(next) ? 1 : 0) },
     effort: { weight: -0.5, value: ({ action }) => sumOfSquares(action) },
-    contact: { weight: -5e-4, value: ({ next }) => next.contacts.reduce((sum, part) => sum + clip(part, 1) ** 2, 0) },
+    contact: { weight: -5e-4, value: ({ next }) => pressure(next.contacts) },
   },
   terminated: (next) => !isHealthy(next),
 });
 
 function readContacts(world: Parameters<typeof ant.read>[0], into: MutableStateView<typeof state>): void {
+  const { contacts } = into;
   for (let i = 0; i < bodies.length; i++) {
     world.readSensor(i, wrench);
     for (let k = 0; k < 3; k++) {
-      into.contacts[WRENCH_SIZE * i + k] = wrench[3 + k]!;
-      into.contacts[WRENCH_SIZE * i + 3 + k] = wrench[k]!;
+      contacts[WRENCH_SIZE * i + k] = wrench[3 + k]!;
+      contacts[WRENCH_SIZE * i + 3 + k] = wrench[k]!;
     }
   }
 }
