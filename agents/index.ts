@@ -1,3 +1,6 @@
+export { type ArsConfig, arsDefaults } from './ars/config.ts';
+export { type ArsPolicyData, arsPolicy } from './ars/policy.ts';
+export { type ArsProgress, type ArsResult, ArsSearch, type SavedSearch, trainArs } from './ars/train.ts';
 export { type CemConfig, cemDefaults } from './cem/config.ts';
 export { cemInModel } from './cem/in-model.ts';
 export { cemInTruth } from './cem/in-truth.ts';

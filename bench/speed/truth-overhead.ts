@@ -2,7 +2,7 @@
  * What the env layer costs over physics: `Env.step` and `VectorEnv.step` beside a bare loop over `world.step()`
  * that writes the same forces to the same actuators, reads the same joints and begins the same episodes, and does nothing else.
  */
-import { viewsOver } from '../../src/core/state-spec.ts';
+import { elementsWithRole, layOut, viewsOver } from '../../src/core/state-spec.ts';
 import { registry } from '../../src/index.ts';
 import { Rng } from '../../src/math/rng.ts';
 import { rapierEngine } from '../../src/physics/rapier-engine.ts';
@@ -117,6 +117,7 @@ async function bareSide(id: string, { commands, ends, final }: Script): Promise<
   // Episode k of a lane seeded s has the seed s + k · 2^32.
   const begin = (episode: number) => {
     rng.seed(firstSeed + episode * 2 ** 32);
+    row.fill(0);
     task.initial(rng, task.params, view);
     world.load(pristine);
     task.place(world, view);
@@ -127,13 +128,18 @@ async function bareSide(id: string, { commands, ends, final }: Script): Promise<
     begin(episode++);
     for (let step = 0; step < blockSteps; step++) {
       for (let i = 0; i < actuators.length; i++) world.setControl(actuators[i]!, commands[step * actuators.length + i]!);
-      for (let i = 0; i < substeps; i++) world.step();
+      for (let i = 0; i < substeps; i++) {
+        world.step();
+        task.accumulate?.(world, view, 1 / substeps);
+      }
       task.read(world, view);
       if (ends[step]) begin(episode++);
     }
   };
   side();
-  if (row.some((value, i) => value !== final[i])) throw new Error(`${id}: the bare loop does not do the same physics`);
+  // Memory is task code's, which the bare loop does not run.
+  const moved = elementsWithRole(layOut(task.state), 'dynamic');
+  if (moved.some((i) => row[i] !== final[i])) throw new Error(`${id}: the bare loop does not do the same physics`);
   return side;
 }
 

@@ -3,6 +3,7 @@ import { renderBench } from '../speed/render.ts';
 import { failingPairs } from './check-env-row.ts';
 import { fidelityRows } from './fidelity-rows.ts';
 import { gymnasiumRows } from './gymnasium-rows.ts';
+import { learnableRows } from './learnable-rows.ts';
 import type { Row } from './row.ts';
 import { stormRows } from './storm-rows.ts';
 import { workerRows } from './worker-rows.ts';
@@ -34,4 +35,5 @@ export const truthRows: readonly Row[] = [
   ...gymnasiumRows,
   ...workerRows,
   ...stormRows,
+  ...learnableRows,
 ];
