@@ -1,14 +1,15 @@
 import { wrapAngle } from '../../src/core/state-spec.ts';
 import { assetRobot } from '../../src/scene/assets.ts';
 import { type TypedArray, unbounded, unitBox } from '../../src/spaces/space.ts';
-import { driveRobot, Mechanism, mechanismParams, mechanismRanges, robotCommands, robotScene } from '../../src/task/robot.ts';
+import { driveRobot, mechanismParams, mechanismRanges, namedCoordinates, robotCommands, robotScene } from '../../src/task/robot.ts';
 import { defineTask } from '../../src/task/task.ts';
 import { tolerance } from '../../src/task/tolerance.ts';
 
 const robot = assetRobot('robots/dm-cartpole.xml');
-const mechanism = new Mechanism(robot, ['slider', 'hinge']);
-const positions = new Float64Array(2);
-const velocities = new Float64Array(2);
+const { place, read } = namedCoordinates(robot, [
+  ['slider', 'cartPosition_m', 'cartVelocity_mps'],
+  ['hinge', 'poleAngle_rad', 'poleVelocity_radps'],
+]);
 const START_DEVIATION = 0.01;
 const RAIL_HALF_LENGTH_m = 1.8;
 
@@ -37,20 +38,8 @@ export const dmCartPoleSwingUp = defineTask({
     start.cartVelocity_mps = START_DEVIATION * rng.normal();
     start.poleVelocity_radps = START_DEVIATION * rng.normal();
   },
-  place(world, state) {
-    positions[0] = state.cartPosition_m;
-    positions[1] = state.poleAngle_rad;
-    velocities[0] = state.cartVelocity_mps;
-    velocities[1] = state.poleVelocity_radps;
-    mechanism.place(world, positions, velocities);
-  },
-  read(world, state) {
-    mechanism.read(world, positions, velocities);
-    state.cartPosition_m = positions[0]!;
-    state.poleAngle_rad = positions[1]!;
-    state.cartVelocity_mps = velocities[0]!;
-    state.poleVelocity_radps = velocities[1]!;
-  },
+  place,
+  read,
   actuate: driveRobot(robot),
   observe(state, observation) {
     const row = observation as TypedArray;

@@ -1,13 +1,11 @@
 import { wrapAngle } from '../../src/core/state-spec.ts';
 import { assetRobot } from '../../src/scene/assets.ts';
 import { box, type TypedArray, unitBox } from '../../src/spaces/space.ts';
-import { driveRobot, Mechanism, mechanismParams, mechanismRanges, robotCommands, robotScene } from '../../src/task/robot.ts';
+import { driveRobot, mechanismParams, mechanismRanges, namedCoordinates, robotCommands, robotScene } from '../../src/task/robot.ts';
 import { defineTask } from '../../src/task/task.ts';
 
 const robot = assetRobot('robots/dm-pendulum.xml');
-const mechanism = new Mechanism(robot, ['hinge']);
-const position = new Float64Array(1);
-const velocity = new Float64Array(1);
+const { place, read } = namedCoordinates(robot, [['hinge', 'angle_rad', 'velocity_radps']]);
 const UPRIGHT_COSINE = Math.cos((8 * Math.PI) / 180);
 
 /** Swing a pole up with a torque too weak to lift it, and keep it within 8° of upright: dm_control's pendulum swingup on our engines. */
@@ -35,16 +33,8 @@ export const dmPendulumSwingUp = defineTask({
     start.angle_rad = wrapAngle(rng.uniform(-Math.PI, Math.PI));
     start.velocity_radps = 0;
   },
-  place(world, state) {
-    position[0] = state.angle_rad;
-    velocity[0] = state.velocity_radps;
-    mechanism.place(world, position, velocity);
-  },
-  read(world, state) {
-    mechanism.read(world, position, velocity);
-    state.angle_rad = position[0]!;
-    state.velocity_radps = velocity[0]!;
-  },
+  place,
+  read,
   actuate: driveRobot(robot),
   observe(state, observation) {
     const row = observation as TypedArray;

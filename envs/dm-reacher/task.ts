@@ -1,13 +1,14 @@
 import { wrapAngle } from '../../src/core/state-spec.ts';
 import { assetRobot } from '../../src/scene/assets.ts';
 import { type TypedArray, unbounded, unitBox } from '../../src/spaces/space.ts';
-import { armParams, driveRobot, Mechanism, mechanismRanges, robotCommands, robotScene } from '../../src/task/robot.ts';
+import { armParams, driveRobot, mechanismRanges, namedCoordinates, robotCommands, robotScene } from '../../src/task/robot.ts';
 import { defineTask, type Marker } from '../../src/task/task.ts';
 
 const robot = assetRobot('robots/dm-reacher.xml');
-const mechanism = new Mechanism(robot, ['shoulder', 'wrist']);
-const positions = new Float64Array(2);
-const velocities = new Float64Array(2);
+const { place, read } = namedCoordinates(robot, [
+  ['shoulder', 'shoulder_rad', 'shoulderRate_radps'],
+  ['wrist', 'wrist_rad', 'wristRate_radps'],
+]);
 /** Of both links, to the middle of the finger. */
 const LINK_m = 0.12;
 const FINGER_RADIUS_m = 0.01;
@@ -72,20 +73,8 @@ function reacherTask(id: string, size: string, targetRadius_m: number) {
       start.target_m[0] = distance_m * Math.sin(direction_rad);
       start.target_m[1] = distance_m * Math.cos(direction_rad);
     },
-    place(world, now) {
-      positions[0] = now.shoulder_rad;
-      positions[1] = now.wrist_rad;
-      velocities[0] = now.shoulderRate_radps;
-      velocities[1] = now.wristRate_radps;
-      mechanism.place(world, positions, velocities);
-    },
-    read(world, now) {
-      mechanism.read(world, positions, velocities);
-      now.shoulder_rad = positions[0]!;
-      now.wrist_rad = positions[1]!;
-      now.shoulderRate_radps = velocities[0]!;
-      now.wristRate_radps = velocities[1]!;
-    },
+    place,
+    read,
     actuate: driveRobot(robot),
     observe(now, observation) {
       const row = observation as TypedArray;

@@ -2,13 +2,18 @@ import type { ActuatorSpec } from '../../src/core/scene-spec.ts';
 import { assetRobot } from '../../src/scene/assets.ts';
 import { type TypedArray, unbounded, unitBox } from '../../src/spaces/space.ts';
 import { clip } from '../../src/task/planar-robot.ts';
-import { Mechanism, mechanismParams, mechanismRanges, robotCommands, robotScene } from '../../src/task/robot.ts';
+import { mechanismParams, mechanismRanges, namedCoordinates, robotCommands, robotScene } from '../../src/task/robot.ts';
 import { RobotKinematics } from '../../src/task/robot-kinematics.ts';
 import { defineTask } from '../../src/task/task.ts';
 
 const robot = assetRobot('robots/inverted-double-pendulum.xml');
-const mechanism = new Mechanism(robot, ['slider', 'lower-hinge', 'upper-hinge']);
+const { mechanism, rowsOf, place, read } = namedCoordinates(robot, [
+  ['slider', 'cartPosition_m', 'cartVelocity_mps'],
+  ['lower-hinge', 'lowerAngle_rad', 'lowerVelocity_radps'],
+  ['upper-hinge', 'upperAngle_rad', 'upperVelocity_radps'],
+]);
 const kinematics = new RobotKinematics(robot, mechanism);
+/** Of the world, within a step. */
 const positions = new Float64Array(3);
 const velocities = new Float64Array(3);
 const SLIDER = robot.scene.joints.findIndex(({ name }) => name === 'slider');
@@ -35,8 +40,8 @@ function tipPosition(state: Poles): number {
 }
 
 /** Momentum of cart and poles along the rail, N·s, with the file's own masses. */
-function momentum(): number {
-  kinematics.set(positions, velocities);
+function momentum(at: Float64Array, moving: Float64Array): number {
+  kinematics.set(at, moving);
   return kinematics.mass_kg * kinematics.velocityOfCentre(0);
 }
 
@@ -87,35 +92,19 @@ export const invertedDoublePendulum = defineTask({
     start.lowerVelocity_radps = 0.1 * rng.normal();
     start.upperVelocity_radps = 0.1 * rng.normal();
   },
-  place(world, state) {
-    positions[0] = state.cartPosition_m;
-    positions[1] = state.lowerAngle_rad;
-    positions[2] = state.upperAngle_rad;
-    velocities[0] = state.cartVelocity_mps;
-    velocities[1] = state.lowerVelocity_radps;
-    velocities[2] = state.upperVelocity_radps;
-    mechanism.place(world, positions, velocities);
-  },
-  read(world, state) {
-    mechanism.read(world, positions, velocities);
-    state.cartPosition_m = positions[0]!;
-    state.lowerAngle_rad = positions[1]!;
-    state.upperAngle_rad = positions[2]!;
-    state.cartVelocity_mps = velocities[0]!;
-    state.lowerVelocity_radps = velocities[1]!;
-    state.upperVelocity_radps = velocities[2]!;
-  },
+  place,
+  read,
   // Before `read`, the state still is that of the step's beginning; after the last physics step this is the mean over the whole.
   accumulate(world, state) {
-    positions.set([state.cartPosition_m, state.lowerAngle_rad, state.upperAngle_rad]);
-    velocities.set([state.cartVelocity_mps, state.lowerVelocity_radps, state.upperVelocity_radps]);
-    const before = momentum();
+    const begun = rowsOf(state);
+    const before = momentum(begun.positions, begun.velocities);
     mechanism.read(world, positions, velocities);
     const { bodies, joints, actuators } = world.scene;
     // Parameters scale masses, damping and motor.
     const heavier = bodies[cart]!.inertial!.mass_kg / robot.scene.bodies[cart]!.inertial!.mass_kg;
     const braked = (joints[SLIDER]!.damping! * (positions[0]! - state.cartPosition_m)) / controlDt_s;
-    state.stopForce_N = (heavier * (momentum() - before)) / controlDt_s - gainOf(actuators[0]!) * state.push_N + braked;
+    state.stopForce_N =
+      (heavier * (momentum(positions, velocities) - before)) / controlDt_s - gainOf(actuators[0]!) * state.push_N + braked;
   },
   actuate(_state, action, next, command) {
     command[0] = robot.controls[0]!.scale * action[0]!;

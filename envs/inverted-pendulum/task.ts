@@ -1,12 +1,13 @@
 import { assetRobot } from '../../src/scene/assets.ts';
 import { box, type TypedArray, unbounded } from '../../src/spaces/space.ts';
-import { driveRobot, Mechanism, mechanismParams, mechanismRanges, robotCommands, robotScene } from '../../src/task/robot.ts';
+import { driveRobot, mechanismParams, mechanismRanges, namedCoordinates, robotCommands, robotScene } from '../../src/task/robot.ts';
 import { defineTask } from '../../src/task/task.ts';
 
 const robot = assetRobot('robots/inverted-pendulum.xml');
-const mechanism = new Mechanism(robot, ['slider', 'hinge']);
-const positions = new Float64Array(2);
-const velocities = new Float64Array(2);
+const { place, read } = namedCoordinates(robot, [
+  ['slider', 'cartPosition_m', 'cartVelocity_mps'],
+  ['hinge', 'poleAngle_rad', 'poleVelocity_radps'],
+]);
 const RAIL_HALF_LENGTH_m = 1;
 const ANGLE_LIMIT_rad = 0.2;
 const START_RANGE = 0.01;
@@ -37,20 +38,8 @@ export const invertedPendulum = defineTask({
     start.cartVelocity_mps = rng.uniform(-START_RANGE, START_RANGE);
     start.poleVelocity_radps = rng.uniform(-START_RANGE, START_RANGE);
   },
-  place(world, state) {
-    positions[0] = state.cartPosition_m;
-    positions[1] = state.poleAngle_rad;
-    velocities[0] = state.cartVelocity_mps;
-    velocities[1] = state.poleVelocity_radps;
-    mechanism.place(world, positions, velocities);
-  },
-  read(world, state) {
-    mechanism.read(world, positions, velocities);
-    state.cartPosition_m = positions[0]!;
-    state.poleAngle_rad = positions[1]!;
-    state.cartVelocity_mps = velocities[0]!;
-    state.poleVelocity_radps = velocities[1]!;
-  },
+  place,
+  read,
   actuate: driveRobot(robot),
   observe(state, observation) {
     const row = observation as TypedArray;

@@ -1,12 +1,13 @@
 import { assetRobot } from '../../src/scene/assets.ts';
 import { type TypedArray, unbounded, unitBox } from '../../src/spaces/space.ts';
-import { armParams, driveRobot, Mechanism, mechanismRanges, robotCommands, robotScene, sumOfSquares } from '../../src/task/robot.ts';
+import { armParams, driveRobot, mechanismRanges, namedCoordinates, robotCommands, robotScene, sumOfSquares } from '../../src/task/robot.ts';
 import { defineTask } from '../../src/task/task.ts';
 
 const robot = assetRobot('robots/reacher.xml');
-const mechanism = new Mechanism(robot, ['shoulder', 'elbow']);
-const positions = new Float64Array(2);
-const velocities = new Float64Array(2);
+const { place, read } = namedCoordinates(robot, [
+  ['shoulder', 'shoulder_rad', 'shoulderRate_radps'],
+  ['elbow', 'elbow_rad', 'elbowRate_radps'],
+]);
 const UPPER_ARM_m = 0.1;
 /** To the middle of the fingertip. */
 const FOREARM_m = 0.11;
@@ -71,20 +72,8 @@ export const reacher = defineTask({
     start.shoulderRate_radps = rng.uniform(-START_SPEED_radps, START_SPEED_radps);
     start.elbowRate_radps = rng.uniform(-START_SPEED_radps, START_SPEED_radps);
   },
-  place(world, state) {
-    positions[0] = state.shoulder_rad;
-    positions[1] = state.elbow_rad;
-    velocities[0] = state.shoulderRate_radps;
-    velocities[1] = state.elbowRate_radps;
-    mechanism.place(world, positions, velocities);
-  },
-  read(world, state) {
-    mechanism.read(world, positions, velocities);
-    state.shoulder_rad = positions[0]!;
-    state.elbow_rad = positions[1]!;
-    state.shoulderRate_radps = velocities[0]!;
-    state.elbowRate_radps = velocities[1]!;
-  },
+  place,
+  read,
   actuate: driveRobot(robot),
   observe(state, observation) {
     const row = observation as TypedArray;

@@ -1,8 +1,8 @@
 import type { Inertial, Quaternion, SceneSpec, Vector3 } from '../core/scene-spec.ts';
+import { rotateBackInto, rotateInto } from '../math/rotation.ts';
 import { principalAxes, type Symmetric3 } from '../math/symmetric3.ts';
 import { add } from '../math/vector3.ts';
 import type { JointTree } from './joint-tree.ts';
-import { rotateBackInto, rotateInto } from './rotation.ts';
 import { orientationOf } from './scene-check.ts';
 
 /** A body and all that is welded to it by fixed joints: one rigid thing, spared the solver's work of holding it together. */

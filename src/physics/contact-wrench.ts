@@ -1,8 +1,8 @@
 import type { TempContactManifold, Vector, World } from '@dimforge/rapier3d';
 import type { SceneSpec, ShapeSpec } from '../core/scene-spec.ts';
+import { rotateInto } from '../math/rotation.ts';
 import { mayTouch } from './collision-groups.ts';
 import type { BuiltWorld } from './rapier-build.ts';
-import { rotateInto } from './rotation.ts';
 
 /** Columns of a row: impulse N·s, angular impulse N·m·s about the world's origin, centre of pressure m times pressure, pressure N·s; world frame. */
 export const contactRow = { impulse: 0, angularImpulse: 3, centre: 6, pressure: 9, size: 10 } as const;

@@ -5,7 +5,7 @@
 import { jointLayout } from '../core/joints.ts';
 import type { JointSpec, SceneSpec, Vector3 } from '../core/scene-spec.ts';
 import { unreachable } from '../errors.ts';
-import { composeInto, relativeInto, rotateBackInto, rotateInto, twistAngle } from './rotation.ts';
+import { composeInto, relativeInto, rotateBackInto, rotateInto, twistAngle } from '../math/rotation.ts';
 
 export const bodyStateSize = 13;
 export const orientationAt = 3;

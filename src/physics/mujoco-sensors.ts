@@ -1,9 +1,9 @@
 import type { MainModule } from '@mujoco/mujoco';
 import type { SceneSpec, SensorSpec } from '../core/scene-spec.ts';
 import { unreachable } from '../errors.ts';
+import { composeInto, rotateInto } from '../math/rotation.ts';
 import type { BuiltModel } from './mujoco-build.ts';
 import type { Kinematics } from './mujoco-kinematics.ts';
-import { composeInto, rotateInto } from './rotation.ts';
 import { orientationOf } from './scene-check.ts';
 
 /** Numbers kept for a sensor that speaks of the last step: a wrench, or an acceleration and three zeros. */

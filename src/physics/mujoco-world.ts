@@ -3,10 +3,10 @@ import { type JointLayout, jointLayout } from '../core/joints.ts';
 import type { EngineInfo, PhysicsWorld } from '../core/physics-world.ts';
 import type { JointSpec, MujocoSettings, SceneSpec } from '../core/scene-spec.ts';
 import { GroundtwinError } from '../errors.ts';
+import { rotateInto } from '../math/rotation.ts';
 import { type BuiltModel, buildModel, wordsOf } from './mujoco-build.ts';
 import { Kinematics } from './mujoco-kinematics.ts';
 import { MujocoSensors } from './mujoco-sensors.ts';
-import { rotateInto } from './rotation.ts';
 import { sceneHash } from './scene-hash.ts';
 
 let living = 0;

@@ -24,6 +24,8 @@ export interface Triple {
 
 interface Rotor {
   readonly joint: number;
+  /** Actuators whose force goes through this rotor's motor. */
+  readonly actuators: readonly number[];
   readonly handle: number;
   readonly axis: number;
   /** Armature over the time of a step, as a damping; see rotorDamping. */
@@ -51,8 +53,6 @@ export class RapierMotors {
   private readonly joints: Int32Array;
   private readonly handles: readonly (number | undefined)[];
   private readonly rotors: readonly Rotor[];
-  /** `[joints]`: force that goes through a rotor's motor. */
-  private readonly efforts: Float64Array;
   private readonly hasRotor: Uint8Array;
   /** Bodies that a force acts on directly. */
   private readonly pushed: Int32Array;
@@ -78,9 +78,9 @@ export class RapierMotors {
       const substep_s = settings.step_s / substeps;
       const inertia = rotorDamping(movedInertia(scene, bodies.tree, joint), spec.armature, settings.step_s, substeps);
       const resistance = inertia + damping + stiffness * substep_s;
-      return [{ joint, handle, axis: rawAxisOf(spec), inertia, damping: inertia + damping, stiffness, rest, resistance }];
+      const actuators = scene.actuators.flatMap(({ kind }, i) => (kind === 'force' && this.joints[i] === joint ? [i] : []));
+      return [{ joint, actuators, handle, axis: rawAxisOf(spec), inertia, damping: inertia + damping, stiffness, rest, resistance }];
     });
-    this.efforts = new Float64Array(scene.joints.length);
     this.hasRotor = Uint8Array.from(scene.joints, (_, joint) => (this.rotors.some((rotor) => rotor.joint === joint) ? 1 : 0));
     const direct = [...this.joints].filter((joint, i) => scene.actuators[i]!.kind === 'force' && !this.hasRotor[joint]);
     this.pushed = Int32Array.from(new Set(direct.flatMap((joint) => [joints[joint]!.child, joints[joint]!.parent])));
@@ -116,15 +116,6 @@ export class RapierMotors {
     for (const rotor of this.rotors) this.turn(rotor);
   }
 
-  /** To be called when controls were loaded: what goes through rotors is no part of the engine's state. */
-  recall(): void {
-    this.efforts.fill(0);
-    for (let i = 0; i < this.controls.length; i++) {
-      const joint = this.joints[i]!;
-      if (this.scene.actuators[i]!.kind === 'force' && this.hasRotor[joint]) this.efforts[joint]! += this.controls[i]!;
-    }
-  }
-
   /** Equal controls leave equal bytes in the engine, whatever was applied before. */
   settle(): void {
     if (this.areStale) this.push();
@@ -137,7 +128,6 @@ export class RapierMotors {
       rigid?.resetForces(true);
       rigid?.resetTorques(true);
     }
-    this.efforts.fill(0);
     for (let i = 0; i < this.controls.length; i++) this.drive(i, this.controls[i]!);
     this.areStale = false;
   }
@@ -150,8 +140,7 @@ export class RapierMotors {
       this.raw.jointConfigureMotor(handle!, rawAxisOf(this.scene.joints[joint]!), control, 0, spec.stiffness, spec.damping);
     else if (spec.kind === 'velocity')
       this.raw.jointConfigureMotor(handle!, rawAxisOf(this.scene.joints[joint]!), 0, control, 0, spec.damping);
-    else if (this.hasRotor[joint]) this.efforts[joint]! += control;
-    else if (control !== 0) this.force(joint, control);
+    else if (!this.hasRotor[joint] && control !== 0) this.force(joint, control);
   }
 
   private force(jointIndex: number, effort: number): void {
@@ -177,8 +166,9 @@ export class RapierMotors {
     const joint = bodies.tree.joints[rotor.joint]!;
     bodies.refresh(joint.parent);
     bodies.refresh(joint.child);
-    const velocity = velocityOf(joint, bodies.states);
-    const target = (this.efforts[rotor.joint]! + rotor.inertia * velocity) / rotor.resistance;
+    let effort = 0;
+    for (const actuator of rotor.actuators) effort += this.controls[actuator]!;
+    const target = (effort + rotor.inertia * velocityOf(joint, bodies.states)) / rotor.resistance;
     this.raw.jointConfigureMotor(rotor.handle, rotor.axis, rotor.rest, target, rotor.stiffness, rotor.damping);
   }
 }

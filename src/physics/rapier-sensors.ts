@@ -1,14 +1,15 @@
 import { Ray, type World } from '@dimforge/rapier3d';
 import type { Pose, RapierSettings, SceneSpec, SensorSpec } from '../core/scene-spec.ts';
 import { unreachable } from '../errors.ts';
+import { composeInto, rotateBackInto, rotateInto } from '../math/rotation.ts';
 import { ContactTable, contactRow } from './contact-wrench.ts';
 import { angularVelocityAt, bodyStateSize, orientationAt, positionOf, velocityAt, velocityOf } from './joint-tree.ts';
 import type { BuiltWorld } from './rapier-build.ts';
-import type { MovedBodies } from './rapier-motors.ts';
-import { composeInto, rotateBackInto, rotateInto } from './rotation.ts';
+import type { MovedBodies, Triple } from './rapier-motors.ts';
 import { orientationOf } from './scene-check.ts';
 
 const origin = [0, 0, 0] as const;
+const identity = [0, 0, 0, 1] as const;
 /** Numbers a sensor keeps of the time before the last step: a velocity, m/s. */
 const memorySize = 3;
 /** Where the memory says whether there was a step since the world was put somewhere. */
@@ -22,6 +23,8 @@ export function sensorMemorySize(scene: SceneSpec): number {
 interface Placed {
   readonly spec: SensorSpec;
   readonly body: number;
+  /** That body alone. */
+  readonly own: readonly number[];
   readonly joint: number;
   readonly memoryAt: number;
 }
@@ -50,7 +53,7 @@ export class RapierSensors {
   private readonly site = new Float64Array(7);
   private readonly velocity = new Float64Array(3);
   private readonly wrench = new Float64Array(6);
-  private readonly centre = { x: 0, y: 0, z: 0 };
+  private readonly centre: Triple = { x: 0, y: 0, z: 0 };
 
   constructor(scene: SceneSpec, settings: RapierSettings, built: BuiltWorld, bodies: MovedBodies, memory: Float64Array) {
     this.scene = scene;
@@ -60,12 +63,11 @@ export class RapierSensors {
     this.memory = memory;
     this.world = built.world;
     const [bodyNames, jointNames] = [scene.bodies.map(({ name }) => name), scene.joints.map(({ name }) => name)];
-    this.sensors = (scene.sensors ?? []).map((spec, i) => ({
-      spec,
-      body: 'body' in spec ? bodyNames.indexOf(spec.body) : -1,
-      joint: 'joint' in spec ? jointNames.indexOf(spec.joint) : -1,
-      memoryAt: 1 + memorySize * i,
-    }));
+    this.sensors = (scene.sensors ?? []).map((spec, i) => {
+      const body = 'body' in spec ? bodyNames.indexOf(spec.body) : -1;
+      const joint = 'joint' in spec ? jointNames.indexOf(spec.joint) : -1;
+      return { spec, body, own: [body], joint, memoryAt: 1 + memorySize * i };
+    });
     const watched = this.sensors.filter(({ spec }) => spec.kind === 'contactWrench').map(({ body }) => body);
     this.contacts = new ContactTable(scene, built, watched);
     this.watchful = this.sensors.filter(({ spec, body }) => spec.kind === 'imu' || (spec.kind === 'contactWrench' && this.isLoose(body)));
@@ -130,16 +132,16 @@ export class RapierSensors {
     this.bodies.refresh(body);
     const { states } = this.bodies;
     const at = body * bodyStateSize;
-    const [x, y, z] = site?.position_m ?? [0, 0, 0];
+    const [x, y, z] = site?.position_m ?? origin;
     rotateInto(states, at + orientationAt, x, y, z, this.site, 0);
     for (let i = 0; i < 3; i++) this.site[i]! += states[at + i]!;
-    composeInto(states, at + orientationAt, site ? orientationOf(site) : [0, 0, 0, 1], 0, this.site, 3);
+    composeInto(states, at + orientationAt, site ? orientationOf(site) : identity, 0, this.site, 3);
   }
 
   /** Of an IMU's site, or of the centre of mass of a loose body; world frame. */
   private writeVelocity({ spec, body }: Placed, out: Float64Array, at: number): void {
     if (spec.kind === 'contactWrench') {
-      const { x, y, z } = this.bodies.rigidOf(body)!.linvel();
+      const { x, y, z } = this.bodies.rigidOf(body)!.linvel(this.centre);
       out[at] = x;
       out[at + 1] = y;
       out[at + 2] = z;
@@ -196,7 +198,7 @@ export class RapierSensors {
     const at = sensor.body * contactRow.size;
     for (let i = 0; i < wrench.length; i++) wrench[i] = contacts.rows[at + i]! / step_s;
     if (this.isLoose(sensor.body)) this.addFriction(sensor);
-    this.writeCentre(about === 'body' ? [sensor.body] : this.robots[this.bodies.tree.root[sensor.body]!]!);
+    this.writeCentre(about === 'body' ? sensor.own : this.robots[this.bodies.tree.root[sensor.body]!]!);
     // From the world's origin to the centre of mass.
     wrench[3]! -= centre.y * wrench[2]! - centre.z * wrench[1]!;
     wrench[4]! -= centre.z * wrench[0]! - centre.x * wrench[2]!;

@@ -2,6 +2,7 @@ import { type RigidBody, SerializationPipeline, VectorOps, World } from '@dimfor
 import type { EngineInfo, PhysicsWorld } from '../core/physics-world.ts';
 import type { RapierSettings, SceneSpec } from '../core/scene-spec.ts';
 import { GroundtwinError } from '../errors.ts';
+import { rotateInto } from '../math/rotation.ts';
 import {
   angularVelocityAt,
   bodyStateSize,
@@ -17,7 +18,6 @@ import {
 import { type BuiltWorld, buildWorld } from './rapier-build.ts';
 import { type MovedBodies, RapierMotors, type Triple } from './rapier-motors.ts';
 import { RapierSensors, sensorMemorySize } from './rapier-sensors.ts';
-import { rotateInto } from './rotation.ts';
 import { sceneHash } from './scene-hash.ts';
 
 let living = 0;
@@ -218,7 +218,6 @@ export class RapierWorld implements PhysicsWorld, MovedBodies {
     this.replaceWorld(state.subarray(head));
     this.areAsSet = false;
     new Uint8Array(this.kept.buffer, 0, head).set(state.subarray(0, head));
-    this.motors.recall();
   }
 
   /** @internal */

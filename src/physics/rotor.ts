@@ -1,6 +1,6 @@
 import type { SceneSpec, Vector3 } from '../core/scene-spec.ts';
+import { rotateBackInto, rotateInto } from '../math/rotation.ts';
 import type { JointTree } from './joint-tree.ts';
-import { rotateBackInto, rotateInto } from './rotation.ts';
 import { orientationOf } from './scene-check.ts';
 
 /**

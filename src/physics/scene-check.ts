@@ -12,7 +12,7 @@ import type {
   ShapeSpec,
 } from '../core/scene-spec.ts';
 import { GroundtwinError, unreachable } from '../errors.ts';
-import { rotateInto } from './rotation.ts';
+import { rotateInto } from '../math/rotation.ts';
 
 /** How far joined anchors may be apart in the rest pose, and how far lengths of unit vectors may be from 1. */
 const tolerance = 1e-6;

@@ -1,6 +1,6 @@
 import type { ShapeForm } from '../core/scene-spec.ts';
+import { rotateInto } from '../math/rotation.ts';
 import { angularVelocityAt, bodyStateSize, jointTree, orientationAt, placeChild, velocityAt } from '../physics/joint-tree.ts';
-import { rotateInto } from '../physics/rotation.ts';
 import { orientationOf } from '../physics/scene-check.ts';
 import type { RobotFile } from '../scene/mjcf.ts';
 import type { Mechanism } from './robot.ts';

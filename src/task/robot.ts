@@ -125,3 +125,41 @@ export class Mechanism {
 function turnsIn(kind: JointSpec['kind'], index: number): boolean {
   return kind === 'hinge' || (kind === 'planar' && index === 2);
 }
+
+/** What a task calls a coordinate of its robot file: its position and its velocity, both scalar entries of the state. */
+export type NamedCoordinate = readonly [coordinate: string, position: string, velocity: string];
+
+/** Placing and reading of a task whose state names every coordinate of its robot. */
+export function namedCoordinates(robot: RobotFile, names: readonly NamedCoordinate[]) {
+  const mechanism = new Mechanism(
+    robot,
+    names.map(([coordinate]) => coordinate),
+  );
+  const positions = new Float64Array(names.length);
+  const velocities = new Float64Array(names.length);
+  /** A state's numbers in the mechanism's order; reused. */
+  const rowsOf = (state: object): { readonly positions: Float64Array; readonly velocities: Float64Array } => {
+    const values = state as Readonly<Record<string, number>>;
+    for (let i = 0; i < names.length; i++) {
+      positions[i] = values[names[i]![1]]!;
+      velocities[i] = values[names[i]![2]]!;
+    }
+    return { positions, velocities };
+  };
+  return {
+    mechanism,
+    rowsOf,
+    place(world: PhysicsWorld, state: object): void {
+      rowsOf(state);
+      mechanism.place(world, positions, velocities);
+    },
+    read(world: PhysicsWorld, state: object): void {
+      mechanism.read(world, positions, velocities);
+      const values = state as Record<string, number>;
+      for (let i = 0; i < names.length; i++) {
+        values[names[i]![1]] = positions[i]!;
+        values[names[i]![2]] = velocities[i]!;
+      }
+    },
+  };
+}
