@@ -1,7 +1,7 @@
 /** What the truth does under load: restores amid contacts, hostile input, long runs, and what all of its care costs. */
 import { join } from 'node:path';
 import type { BenchSize } from '../bench.ts';
-import type { Overhead } from '../speed/robot-overhead.ts';
+import type { Overhead } from '../speed/truth-overhead.ts';
 import type { Row } from './row.ts';
 import { runNode } from './run-node.ts';
 import { type GrowthFigures, type GrowthSize, growthSize } from './storm-growth.ts';
@@ -37,7 +37,7 @@ export async function growthAlone({ warmUp, steps, samples }: GrowthSize): Promi
 
 /** Each in a process of its own: V8 compiles hot code for all that ran before. */
 export async function overheadAlone(id: string, engine: string, { warmUp_s, pairs }: BenchSize): Promise<Overhead> {
-  return scriptResult<Overhead>(join('bench', 'speed', 'robot-overhead.ts'), [id, engine, warmUp_s, pairs]);
+  return scriptResult<Overhead>(join('bench', 'speed', 'truth-overhead.ts'), [id, engine, warmUp_s, pairs]);
 }
 
 async function scriptResult<T>(script: string, args: readonly (string | number)[]): Promise<T> {
