@@ -1,5 +1,5 @@
 /** How true each engine is at the settings that the environments have chosen: the worst of them is the figure. */
-import type { EngineName, EngineSettings } from '../../src/core/scene-spec.ts';
+import { type EngineName, type EngineSettings, engineNames } from '../../src/core/scene-spec.ts';
 import { registry } from '../../src/index.ts';
 import { type Fidelity, fidelityOf } from '../physics/fidelity.ts';
 import type { Context, Row } from './row.ts';
@@ -51,7 +51,7 @@ export const fidelityRows: readonly Row[] = goals.map(({ name, goal, unit, what 
 function grades(context: Context): Promise<Graded[]> {
   return context.once('fidelity', async () => {
     const graded: Graded[] = [];
-    for (const name of ['rapier', 'mujoco'] as const) {
+    for (const name of engineNames) {
       const engine = await registry.engine(name);
       for (const [settings, envs] of settingsOf(name))
         graded.push({ engine: name, settings, envs, fidelity: fidelityOf(engine, settings) });

@@ -1,7 +1,7 @@
 /** Snapshots taken while shapes touch, brought back in three places: does the future stay the same, bit for bit? */
 import { jointLayout } from '../../src/core/joints.ts';
 import type { PhysicsWorld } from '../../src/core/physics-world.ts';
-import type { EngineName, EngineSettings, SceneSpec } from '../../src/core/scene-spec.ts';
+import { type EngineName, type EngineSettings, engineNames, type SceneSpec } from '../../src/core/scene-spec.ts';
 import type { VectorEnv } from '../../src/core/vector-env.ts';
 import { registry } from '../../src/index.ts';
 import { Rng } from '../../src/math/rng.ts';
@@ -71,7 +71,6 @@ function fallenId(id: string): string {
   return id.replace('-', 'Fallen-');
 }
 
-const engines: readonly EngineName[] = ['rapier', 'mujoco'];
 /** Of steps without a moment, then the robot does not touch anything. */
 const LONGEST_WAIT_steps = 400;
 
@@ -95,7 +94,7 @@ class Tally {
 /** Every robot and a pile of boxes, on both engines, in equal shares. */
 export async function restoreStorm(options: RestoreOptions = {}): Promise<RestoreFigures[]> {
   const { restores = 10_000, ids = robots.ids(), seed = 40, steps = 25, log = () => {} } = options;
-  const scenes = engines.flatMap((engine) => [...ids, null].map((id) => ({ id, engine })));
+  const scenes = engineNames.flatMap((engine) => [...ids, null].map((id) => ({ id, engine })));
   const moments = Math.ceil(restores / places.length / scenes.length);
   const all: RestoreFigures[] = [];
   for (const [i, { id, engine }] of scenes.entries()) {

@@ -1,5 +1,6 @@
 /** What the truth does under load: restores amid contacts, hostile input, long runs, and what all of its care costs. */
 import { join } from 'node:path';
+import { engineNames } from '../../src/core/scene-spec.ts';
 import type { BenchSize } from '../bench.ts';
 import type { Overhead } from '../speed/truth-overhead.ts';
 import type { Row } from './row.ts';
@@ -49,11 +50,10 @@ async function scriptResult<T>(script: string, args: readonly (string | number)[
 const robots = ['Hopper-v0', 'HalfCheetah-v0', 'Walker2d-v0', 'Ant-v0'] as const;
 /** Their physics takes so little time that the env layer shows: reported, not claimed. */
 const light = ['CartPole-v0', 'Pendulum-v0', 'CartPoleSwingUp-v0'] as const;
-const engines = ['rapier', 'mujoco'] as const;
 
 async function overheads(log: Log): Promise<{ robots: Overhead[]; light: Overhead[] }> {
   const measured = { robots: [] as Overhead[], light: [] as Overhead[] };
-  for (const engine of engines)
+  for (const engine of engineNames)
     for (const id of [...robots, ...light]) {
       const isLight = (light as readonly string[]).includes(id);
       const figures = await overheadAlone(id, engine, isLight ? { warmUp_s: 3, pairs: 20 } : { warmUp_s: 4, pairs: 40 });

@@ -1,7 +1,7 @@
 /** The same harm as to envs, straight to worlds: bodies in each other, motors told nonsense, masses and gains out of all proportion. */
 
 import type { PhysicsEngine, PhysicsWorld } from '../../src/core/physics-world.ts';
-import type { EngineName } from '../../src/core/scene-spec.ts';
+import { engineNames } from '../../src/core/scene-spec.ts';
 import { isGroundtwinError } from '../../src/errors.ts';
 import { registry } from '../../src/index.ts';
 import { Rng } from '../../src/math/rng.ts';
@@ -139,7 +139,7 @@ class HostileWorld {
 export async function harmWorlds({ episodes = 15_000, seed = 60, log = () => {} }: HostileOptions = {}): Promise<HostileFigures> {
   const rng = new Rng(seed);
   const total = noFigures();
-  for (const name of ['rapier', 'mujoco'] as const satisfies readonly EngineName[]) {
+  for (const name of engineNames) {
     const engine = await registry.engine(name);
     const figures = noFigures();
     while (figures.episodes < episodes / 2) {

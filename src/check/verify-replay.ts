@@ -1,16 +1,8 @@
+import type { EngineName } from '../core/scene-spec.ts';
 import type { AutoresetMode, VectorEnv } from '../core/vector-env.ts';
 import type { Replay } from '../data/read-replay.ts';
 import { fingerprintOf } from '../data/record-replay.ts';
-import {
-  batchFrom,
-  keep,
-  keptBytes,
-  leavesOf,
-  type ReplayEngine,
-  type ReplayEvent,
-  type ReplayHead,
-  type ReplayStep,
-} from '../data/replay-format.ts';
+import { batchFrom, keep, keptBytes, leavesOf, type ReplayEvent, type ReplayHead, type ReplayStep } from '../data/replay-format.ts';
 import { GroundtwinError, isGroundtwinError } from '../errors.ts';
 import { allocate, copyValues, rowOf, type Space, type Values } from '../spaces/space.ts';
 import { spaceToJson } from '../wire/space-json.ts';
@@ -21,7 +13,7 @@ interface ReplayMakeOptions {
   readonly autoreset?: AutoresetMode;
   readonly maxEpisodeSteps?: number | null;
   readonly backend?: 'truth' | 'model' | 'twin';
-  readonly engine?: ReplayEngine;
+  readonly engine?: EngineName;
 }
 
 export interface ReplayMaker {

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { fewestSteps, mostSteps } from '../check/check-env.ts';
+import { engineNames } from '../core/scene-spec.ts';
 import { GroundtwinError } from '../errors.ts';
 import { maxMembers } from '../world-model/contract.ts';
 
@@ -22,6 +23,10 @@ export function withCommon(command: Command, parts: { readonly seed?: boolean } 
 
 export function envOption(): Option {
   return new Option('--env <id>', 'environment id, as `groundtwin list` shows it').default('CartPoleSwingUp-v0').env('GROUNDTWIN_ENV');
+}
+
+export function engineOption(): Option {
+  return new Option('--engine <name>', 'physics engine').choices(engineNames).default('rapier');
 }
 
 /** An integer of at least 1. */

@@ -176,7 +176,8 @@ export interface SceneSpec {
   readonly cameras?: readonly CameraSpec[];
 }
 
-export type EngineName = 'rapier' | 'mujoco';
+export const engineNames = ['rapier', 'mujoco'] as const;
+export type EngineName = (typeof engineNames)[number];
 
 export interface RapierSettings {
   /** One physics step. */

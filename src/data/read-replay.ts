@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
+import { engineNames } from '../core/scene-spec.ts';
 import { GroundtwinError, isGroundtwinError } from '../errors.ts';
 import { sha256Bytes } from '../math/hash.ts';
 import { type Check, fields, integer, list, number, oneOf, optional, text } from '../wire/checks.ts';
@@ -15,7 +16,6 @@ import {
   recordHead,
   recordHeadBytes,
   recordKinds,
-  replayEngines,
   replayFormat,
   replayMagic,
   uint32At,
@@ -45,7 +45,7 @@ const headCheck = fields(
     format: oneOf(replayFormat),
     env: text,
     kind: oneOf('truth', 'model', 'twin', 'remote'),
-    engine: optional(oneOf(...replayEngines)),
+    engine: optional(oneOf(...engineNames)),
     fingerprint: optional(text),
     lanes: integer(1, maxReplayLanes),
     agents: integer(1, maxReplayLanes),

@@ -1,9 +1,10 @@
 import type { BackendKind } from '../core/backend.ts';
 import type { RenderMode, RenderResults, ViewOptions } from '../core/picture.ts';
+import type { EngineName } from '../core/scene-spec.ts';
 import type { AutoresetMode, ResetOptions, VectorEnv, VectorResetResult, VectorStepResult } from '../core/vector-env.ts';
 import { GroundtwinError } from '../errors.ts';
 import { allocate, copyValues, type Space, type TypedArray, type Values } from '../spaces/space.ts';
-import { bytesPerLane, isParams, keep, maxReplayParamsBytes, type ReplayEngine, type ReplayHead } from './replay-format.ts';
+import { bytesPerLane, isParams, keep, maxReplayParamsBytes, type ReplayHead } from './replay-format.ts';
 import { ReplayWriter } from './replay-writer.ts';
 
 /** Observations of up to this many bytes a lane are kept whole unless said otherwise: no more than a few digests would take. */
@@ -13,7 +14,7 @@ export const wholeObservation_bytes = 256;
 export interface ReplayFacts {
   /** Version of the package. */
   readonly version: string;
-  readonly engine?: ReplayEngine;
+  readonly engine?: EngineName;
   readonly fingerprint?: string;
   /** As given to `make`: absent for the task's horizon, null for no limit. */
   readonly maxEpisodeSteps?: number | null;

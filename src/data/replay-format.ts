@@ -8,6 +8,7 @@
  * Integers and floats are little-endian.
  */
 import type { BackendKind } from '../core/backend.ts';
+import type { EngineName } from '../core/scene-spec.ts';
 import { bytesOf } from '../core/sections.ts';
 import type { AutoresetMode } from '../core/vector-env.ts';
 import { sha256Bytes } from '../math/hash.ts';
@@ -29,15 +30,11 @@ export const recordKinds = { reset: 1, step: 2, restore: 3, end: 4 } as const;
 /** How observations are kept: whole, or as a digest a lane. */
 export type Outcomes = 'values' | 'digests';
 
-/** Physics engines that a replay may name. */
-export const replayEngines = ['rapier', 'mujoco'] as const;
-export type ReplayEngine = (typeof replayEngines)[number];
-
 export interface ReplayHead {
   readonly env: string;
   readonly kind: BackendKind;
   /** Physics engine, where one was named. */
-  readonly engine?: ReplayEngine;
+  readonly engine?: EngineName;
   /** Of the backend that was recorded, where it was known. */
   readonly fingerprint?: string;
   readonly lanes: number;

@@ -89,6 +89,7 @@ describe('the command line', () => {
       [['eval', ...env], 2, /OPTION_INVALID: .*--model.*--policy random/],
       [['eval', ...env, '--policy', 'random', '--in', 'model'], 2, /OPTION_INVALID: .*model is missing/],
       [['eval', ...env, '--policy', 'random', '--in', 'twin', '--url', 'ws://127.0.0.1:1'], 2, /--in is twin.*--url/],
+      [['eval', ...env, '--policy', 'random', '--engine', 'mujoco', '--url', 'ws://127.0.0.1:1'], 2, /--engine is mujoco.*--url/],
       [['eval', ...env, '--policy', 'random', '--url', 'nonsense'], 2, /OPTION_INVALID: .*ws:\/\/ or wss:\/\//],
       [['eval', ...env, '--policy', 'random', '--url', 'ws://127.0.0.1:1'], 5, /CONNECTION_REFUSED: .*groundtwin serve/],
       [['eval', ...env, '--model', 'no/such/folder'], 2, /MODEL_MISSING: .*no\/such\/folder.*train-model/],

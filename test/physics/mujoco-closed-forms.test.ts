@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { PhysicsWorld } from '../../src/core/physics-world.ts';
 import type { JointSpec, MujocoSettings, Quaternion, SceneSpec, SensorSpec, ShapeSpec } from '../../src/core/scene-spec.ts';
 import { mujocoEngine } from '../../src/physics/mujoco-engine.ts';
-import { boxOnPlane, cart, dynamicBody, fixedBody, gravity_mps2, hangingRod, joint, scene } from './scenes.ts';
+import { boxOnPlane, cart, dynamicBody, fixedBody, gravity_mps2, hangingRod, joint, poseOf, scene, velocityOf } from './scenes.ts';
 
 const settings: MujocoSettings = { step_s: 0.002 };
 const weightless = [0, 0, 0] as const;
@@ -18,18 +18,6 @@ async function withWorld(spec: SceneSpec, run: (world: PhysicsWorld) => void, us
 
 function pass(world: PhysicsWorld, seconds: number): void {
   for (let i = 0; i < Math.round(seconds / settings.step_s); i++) world.step();
-}
-
-function velocityOf(world: PhysicsWorld, body: string): Float64Array {
-  const out = new Float64Array(6);
-  world.bodyVelocity(world.bodyIndex(body), out);
-  return out;
-}
-
-function poseOf(world: PhysicsWorld, body: string): Float64Array {
-  const out = new Float64Array(7);
-  world.bodyPose(world.bodyIndex(body), out);
-  return out;
 }
 
 function read(world: PhysicsWorld, sensor: string): number[] {

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { PhysicsWorld } from '../../src/core/physics-world.ts';
 import type { BodySpec, EngineSettings, SceneSpec } from '../../src/core/scene-spec.ts';
 import { rapierEngine } from '../../src/physics/rapier-engine.ts';
-import { boxOnPlane, cart, dynamicBody, fixedBody, gravity_mps2, hangingRod, joint, scene } from './scenes.ts';
+import { boxOnPlane, cart, dynamicBody, fixedBody, gravity_mps2, hangingRod, joint, poseOf, scene, velocityOf } from './scenes.ts';
 
 const settings: EngineSettings = { step_s: 0.01, solverIterations: 4 };
 
@@ -17,18 +17,6 @@ async function withWorld(spec: SceneSpec, run: (world: PhysicsWorld) => void, us
 
 function steps(world: PhysicsWorld, count: number): void {
   for (let i = 0; i < count; i++) world.step();
-}
-
-function velocityOf(world: PhysicsWorld, body: string): Float64Array {
-  const out = new Float64Array(6);
-  world.bodyVelocity(world.bodyIndex(body), out);
-  return out;
-}
-
-function poseOf(world: PhysicsWorld, body: string): Float64Array {
-  const out = new Float64Array(7);
-  world.bodyPose(world.bodyIndex(body), out);
-  return out;
 }
 
 function readTouch(world: PhysicsWorld): Float64Array {

@@ -1,3 +1,4 @@
+import type { PhysicsWorld } from '../../src/core/physics-world.ts';
 import type { BodySpec, JointSpec, SceneSpec, ShapeSpec, Vector3 } from '../../src/core/scene-spec.ts';
 
 export const gravity_mps2 = 9.81;
@@ -87,4 +88,18 @@ export function robot(): SceneSpec {
     ],
     sensors: [{ name: 'touch', kind: 'contactWrench', body: 'hand' }],
   });
+}
+
+/** m, quaternion x, y, z, w; body frame in the world. */
+export function poseOf(world: PhysicsWorld, body: string): Float64Array {
+  const out = new Float64Array(7);
+  world.bodyPose(world.bodyIndex(body), out);
+  return out;
+}
+
+/** m/s of the body frame's origin, then rad/s. */
+export function velocityOf(world: PhysicsWorld, body: string): Float64Array {
+  const out = new Float64Array(6);
+  world.bodyVelocity(world.bodyIndex(body), out);
+  return out;
 }

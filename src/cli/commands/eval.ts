@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { connect } from '../../client/index.ts';
+import type { EngineName } from '../../core/scene-spec.ts';
 import type { VectorEnv } from '../../core/vector-env.ts';
 import { writeFileAtomically } from '../../data/atomic-file.ts';
 import { GroundtwinError } from '../../errors.ts';
@@ -11,13 +12,14 @@ import { clockFrom } from '../../server/index.ts';
 import { evaluate } from '../../vector/evaluate.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { EVALUATION_SEED } from '../main-job.ts';
-import { count, envOption, type Finish, requirePlaceFor, seedNumber, withCommon } from '../options.ts';
+import { count, engineOption, envOption, type Finish, requirePlaceFor, seedNumber, withCommon } from '../options.ts';
 import { policyOf } from '../policies.ts';
 import { terminal } from '../terminal.ts';
 
 interface EvalOptions {
   readonly json?: boolean;
   readonly env: string;
+  readonly engine: EngineName;
   readonly seed: number;
   readonly firstStart: number;
   readonly policy: 'random' | 'cem';
@@ -33,6 +35,7 @@ export function addEval(program: Command, finish: Finish): void {
   withCommon(program.command('eval'), { seed: true })
     .description('play a policy from fresh starts, on physics, in a model, or on a server')
     .addOption(envOption())
+    .addOption(engineOption())
     .addOption(new Option('--policy <name>', 'who acts').choices(['random', 'cem']).default('cem'))
     .option('--model <folder>', 'model to plan in, and the model of --in model and twin')
     .addOption(new Option('--in <backend>', 'where it acts').choices(['truth', 'model', 'twin']).default('truth'))
@@ -78,16 +81,20 @@ async function evaluatePolicy(options: EvalOptions): Promise<number> {
 async function openEnv(options: EvalOptions): Promise<{ env: VectorEnv; close: () => Promise<void> }> {
   if (options.url === undefined) {
     const backend = { backend: options.in, ...(options.in !== 'truth' && options.model !== undefined ? { model: options.model } : {}) };
-    const env = await registry.makeVector(options.env, { lanes: options.episodes, ...backend });
+    const env = await registry.makeVector(options.env, { lanes: options.episodes, engine: options.engine, ...backend });
     return { env, close: () => env.close() };
   }
-  if (options.in !== 'truth')
-    throw new GroundtwinError('OPTION_INVALID', {
-      who: 'groundtwin',
-      option: '--in',
-      value: options.in,
-      allowed: 'left out with --url: the server plays its truth',
-    });
+  for (const [option, value, own] of [
+    ['--in', options.in, 'truth'],
+    ['--engine', options.engine, 'rapier'],
+  ] as const)
+    if (value !== own)
+      throw new GroundtwinError('OPTION_INVALID', {
+        who: 'groundtwin',
+        option,
+        value,
+        allowed: 'left out with --url: the server plays its truth',
+      });
   const client = await connect({
     url: options.url,
     clock: clockFrom(() => performance.now()),

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
+import type { EngineName } from '../../core/scene-spec.ts';
 import type { VectorEnv } from '../../core/vector-env.ts';
 import { recordEpisode } from '../../data/record.ts';
 import { TransitionRecorder, writeTransitions } from '../../data/transitions.ts';
@@ -7,13 +8,14 @@ import { recordReplay, registry } from '../../index.ts';
 import { Rng } from '../../math/rng.ts';
 import type { TaskEnv } from '../../task/task-env.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { count, envOption, type Finish, requirePlaceFor, withCommon } from '../options.ts';
+import { count, engineOption, envOption, type Finish, requirePlaceFor, withCommon } from '../options.ts';
 import { policyOf } from '../policies.ts';
 import { terminal } from '../terminal.ts';
 
 interface RecordOptions {
   readonly json?: boolean;
   readonly env: string;
+  readonly engine: EngineName;
   readonly seed: number;
   readonly policy: 'random' | 'cem';
   readonly model?: string;
@@ -27,6 +29,7 @@ export function addRecord(program: Command, finish: Finish): void {
   withCommon(program.command('record'), { seed: true })
     .description('record transitions of a policy on physics')
     .addOption(envOption())
+    .addOption(engineOption())
     .addOption(new Option('--policy <name>', 'who acts').choices(['random', 'cem']).default('random'))
     .option('--model <folder>', 'model to plan in, for --policy cem')
     .option('--hold <n>', 'steps that a random action is held', count, 5)
@@ -66,8 +69,8 @@ async function record(options: RecordOptions): Promise<number> {
 }
 
 /** For a replay, the same truth under the vector env that `make` gives: what is verified is what users step. */
-async function openTruth({ env: id, replay }: RecordOptions): Promise<{ env: TaskEnv; through?: VectorEnv }> {
-  if (replay === undefined) return { env: await registry.truth(id, 1) };
-  const vector = await registry.makeVector(id, { lanes: 1, autoreset: 'disabled' });
-  return { env: vector.backend as TaskEnv, through: recordReplay(vector, resolve(replay)) };
+async function openTruth({ env: id, engine, replay }: RecordOptions): Promise<{ env: TaskEnv; through?: VectorEnv }> {
+  if (replay === undefined) return { env: await registry.truth(id, 1, engine) };
+  const vector = await registry.makeVector(id, { lanes: 1, autoreset: 'disabled', engine });
+  return { env: vector.backend as TaskEnv, through: recordReplay(vector, resolve(replay), { engine }) };
 }
