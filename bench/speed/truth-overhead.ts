@@ -16,8 +16,8 @@ import { compare, type Paired, type Side } from './paired.ts';
 /** The time limit is in place but never acts. */
 const endless = 2 ** 30;
 const firstSeed = 7;
-/** CPU time of a block: well over the clock's grain, well under what disturbs a machine. */
-const block_ms = 60;
+/** CPU time of a block: several garbage collections long, or whether one falls into it would decide a pair. */
+const block_ms = 250;
 const probeSteps = 200;
 
 /** What happens in a block, noted once from the env itself. */

@@ -84,23 +84,43 @@ export function elementsWithRole(spec: StateSpec, ...roles: readonly Role[]): In
  * @returns one view per lane; they stay valid as long as `rows` does.
  */
 export function viewsOver<S extends StateShape>(shape: S, rows: Float64Array, lanes: number): MutableStateView<S>[] {
-  const spec = layOut(shape);
+  const { size, View } = viewedAs(shape);
+  return Array.from(
+    { length: lanes },
+    (_, lane) => new View(rows.subarray(lane * size, (lane + 1) * size)) as unknown as MutableStateView<S>,
+  );
+}
+
+interface ViewClass {
+  readonly size: number;
+  readonly View: new (row: Float64Array) => Viewed;
+}
+
+/** One class a shape, or code that reads states would meet a new one with every env, and V8 give up on it. */
+const knownViews = new WeakMap<StateShape, ViewClass>();
+
+function viewedAs(shape: StateShape): ViewClass {
+  const known = knownViews.get(shape);
+  if (known) return known;
+  const made = makeViewClass(shape);
+  knownViews.set(shape, made);
+  return made;
+}
+
+function makeViewClass(shape: StateShape): ViewClass {
+  const { entries, size } = layOut(shape);
+  const isVector = (name: string) => shape[name]?.size !== undefined;
   class View {
     readonly row: Float64Array;
     readonly parts: Record<string, Float64Array>;
     constructor(row: Float64Array) {
       this.row = row;
       this.parts = {};
-      for (const entry of spec.entries)
-        if (shape[entry.name]?.size !== undefined) this.parts[entry.name] = row.subarray(entry.offset, entry.offset + entry.size);
+      for (const entry of entries) if (isVector(entry.name)) this.parts[entry.name] = row.subarray(entry.offset, entry.offset + entry.size);
     }
   }
-  for (const entry of spec.entries)
-    Object.defineProperty(View.prototype, entry.name, accessorOf(entry, shape[entry.name]?.size !== undefined));
-  return Array.from(
-    { length: lanes },
-    (_, lane) => new View(rows.subarray(lane * spec.size, (lane + 1) * spec.size)) as unknown as MutableStateView<S>,
-  );
+  for (const entry of entries) Object.defineProperty(View.prototype, entry.name, accessorOf(entry, isVector(entry.name)));
+  return { size, View };
 }
 
 interface Viewed {

@@ -50,6 +50,8 @@ export interface VectorEnv {
   reset(options?: ResetOptions): Promise<VectorResetResult>;
   /** @param actions - `[lanes, ...]` in the action space. @throws ACTION_SHAPE, ACTION_NOT_FINITE, ACTION_OUTSIDE_SPACE, ENV_NOT_RESET, ENV_CLOSED. */
   step(actions: Values): Promise<VectorStepResult>;
+  /** As `step`, but at hand at once where nothing has to be waited for; absent where something always has. Throws what `step` rejects with. */
+  stepNow?(actions: Values): VectorStepResult | Promise<VectorStepResult>;
   /** One lane, whole: physics, generators, memory, time limit, wrappers. */
   snapshot(lane?: number): Promise<Uint8Array>;
   /** @returns the lane's observation. @throws SNAPSHOT_INVALID, SNAPSHOT_FOREIGN. */

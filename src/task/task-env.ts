@@ -49,6 +49,9 @@ export class TaskEnv implements Backend {
   readonly spec: StateSpec;
   private now: Side;
   private following: Side;
+  /** What the dynamics gets in this step, from `now` to `following`, and in the next one. */
+  private rows: LaneRows;
+  private rowsBack: LaneRows;
   private readonly command: Float64Array;
   private readonly commandRows: Float64Array[];
   private readonly actions: Values;
@@ -100,6 +103,8 @@ export class TaskEnv implements Backend {
     this.taskRngs = perLane(lanes, () => new Rng(0));
     this.sensorRngs = perLane(lanes, () => new Rng(0));
     this.faults = perLane(lanes, () => null);
+    this.rows = this.rowsFrom(this.now, this.following);
+    this.rowsBack = this.rowsFrom(this.following, this.now);
     const columns = this.batch.info.rewardTerms as Record<string, Float64Array>;
     this.terms = Object.entries(task.reward).map(([name, term]) => ({ weight: term.weight, term, column: columns[name]! }));
     this.rewardInput = {
@@ -176,7 +181,7 @@ export class TaskEnv implements Backend {
       if (active[lane])
         this.task.actuate(this.now.views[lane]!, this.actionRows[lane]!, this.following.views[lane]!, this.commandRows[lane]!);
     }
-    const pending = this.dynamics.advance(this.laneRows(), active);
+    const pending = this.dynamics.advance(this.rows, active);
     if (pending) return pending.then(() => this.finishStep(active));
     this.finishStep(active);
   }
@@ -309,9 +314,8 @@ export class TaskEnv implements Backend {
       if (this.faults[lane] === null) this.settle(lane);
       if (this.faults[lane] !== null) this.cutOff(lane);
     }
-    const previous = this.now;
-    this.now = this.following;
-    this.following = previous;
+    [this.now, this.following] = [this.following, this.now];
+    [this.rows, this.rowsBack] = [this.rowsBack, this.rows];
   }
 
   private settle(lane: number): void {
@@ -364,15 +368,8 @@ export class TaskEnv implements Backend {
     this.rowAt(this.following, lane).set(this.rowAt(this.now, lane));
   }
 
-  private laneRows(): LaneRows {
-    return {
-      lanes: this.lanes,
-      state: this.now.rows,
-      next: this.following.rows,
-      command: this.command,
-      nextViews: this.following.views,
-      problems: this.faults,
-    };
+  private rowsFrom(now: Side, { rows: next, views: nextViews }: Side): LaneRows {
+    return { lanes: this.lanes, state: now.rows, next, command: this.command, nextViews, problems: this.faults };
   }
 
   private rowAt(side: Side, lane: number): Float64Array {

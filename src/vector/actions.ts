@@ -1,72 +1,70 @@
 import { GroundtwinError } from '../errors.ts';
 import { type Box, describeSpace, type Leaf, type Space, sizeOf, type TypedArray, type Values } from '../spaces/space.ts';
 
+/** @param actions - `[lanes, ...]`; arrays of numbers are taken as well as typed arrays. */
+export type ActionTaker = (actions: unknown, active: Uint8Array, into: Values) => void;
+
 /**
- * Checks a batch of actions and copies it into `into`.
- * @param actions - `[lanes, ...]`; arrays of numbers are taken as well as typed arrays.
- * @throws ACTION_SHAPE, ACTION_NOT_FINITE, ACTION_OUTSIDE_SPACE.
+ * Makes what checks a batch of actions and copies it into `into`; lanes that are not active are left as they are.
+ * It throws ACTION_SHAPE, ACTION_NOT_FINITE, ACTION_OUTSIDE_SPACE.
  */
-export function takeActions(env: string, space: Space, lanes: number, actions: unknown, active: Uint8Array, into: Values): void {
-  if (space.kind === 'dict') {
-    for (const [key, part] of Object.entries(space.spaces))
-      takeActions(
-        `${env}.${key}`,
-        part,
-        lanes,
-        (actions as Record<string, unknown> | null)?.[key],
-        active,
-        (into as Record<string, Values>)[key]!,
-      );
-    return;
-  }
+export function actionTaker(env: string, space: Space, lanes: number): ActionTaker {
+  if (space.kind !== 'dict') return leafTaker(env, space, lanes);
+  const parts = Object.entries(space.spaces).map(([key, part]) => ({ key, take: actionTaker(`${env}.${key}`, part, lanes) }));
+  return (actions, active, into) => {
+    for (const { key, take } of parts)
+      take((actions as Record<string, unknown> | null)?.[key], active, (into as Record<string, Values>)[key]!);
+  };
+}
+
+function leafTaker(env: string, space: Leaf, lanes: number): ActionTaker {
   const size = sizeOf(space);
-  const given = actions as ArrayLike<number>;
-  if (!isNumberArray(actions) || given.length !== lanes * size) refuseShape(env, space, lanes, actions);
-  const target = into as TypedArray;
-  const { low, high } = boundsOf(space);
   const isWhole = space.kind !== 'box';
-  for (let lane = 0; lane < lanes; lane++) {
-    if (!active[lane]) continue;
-    for (let i = 0; i < size; i++) {
-      const value = given[lane * size + i]!;
-      if (!Number.isFinite(value)) throw new GroundtwinError('ACTION_NOT_FINITE', { env, index: i, value });
-      if (value < low[i]! || value > high[i]! || (isWhole && !Number.isInteger(value)))
-        throw new GroundtwinError('ACTION_OUTSIDE_SPACE', { env, index: i, value, low: low[i]!, high: high[i]! });
-      target[lane * size + i] = value;
+  const { low, high } = boundsOf(space);
+  const refuse = (index: number, value: number): never => {
+    if (!Number.isFinite(value)) throw new GroundtwinError('ACTION_NOT_FINITE', { env, index, value });
+    throw new GroundtwinError('ACTION_OUTSIDE_SPACE', { env, index, value, low: low[index]!, high: high[index]! });
+  };
+  return (actions, active, into) => {
+    const given = actions as ArrayLike<number>;
+    const target = into as TypedArray;
+    if (!isNumberArray(actions) || given.length !== lanes * size) refuseShape(env, space, lanes, actions);
+    for (let lane = 0; lane < lanes; lane++) {
+      if (!active[lane]) continue;
+      for (let i = 0; i < size; i++) {
+        const value = given[lane * size + i]!;
+        // Bounds are finite, and NaN is within none.
+        if (!(value >= low[i]! && value <= high[i]!) || (isWhole && !Number.isInteger(value))) refuse(i, value);
+        target[lane * size + i] = value;
+      }
     }
-  }
+  };
 }
 
+/** Finite also where the space is unbounded. */
 interface Bounds {
-  readonly low: ArrayLike<number>;
-  readonly high: ArrayLike<number>;
+  readonly low: Float64Array;
+  readonly high: Float64Array;
 }
-
-/** Worked out once a space: this runs for every element of every step. */
-const knownBounds = new WeakMap<Leaf, Bounds>();
 
 function boundsOf(space: Leaf): Bounds {
-  const known = knownBounds.get(space);
-  if (known) return known;
-  const bounds = makeBounds(space);
-  knownBounds.set(space, bounds);
-  return bounds;
-}
-
-function makeBounds(space: Leaf): Bounds {
   switch (space.kind) {
     case 'box':
-      return space.dtype === 'float32' ? float32Bounds(space) : space;
+      return boxBounds(space);
     case 'discrete':
-      return { low: [0], high: [space.n - 1] };
+      return { low: Float64Array.of(0), high: Float64Array.of(space.n - 1) };
     case 'multiDiscrete':
-      return { low: space.nvec.map(() => 0), high: space.nvec.map((n) => n - 1) };
+      return { low: new Float64Array(space.nvec.length), high: Float64Array.from(space.nvec, (n) => n - 1) };
   }
 }
 
 // A limit such as 0.1 rounds outwards in float32: the float32 action at the limit is still inside.
-function float32Bounds({ low, high }: Box): Bounds {
-  return { low: low.map((value) => Math.min(value, Math.fround(value))), high: high.map((value) => Math.max(value, Math.fround(value))) };
+function boxBounds({ low, high, dtype }: Box): Bounds {
+  const rounded = dtype === 'float32' ? Math.fround : (value: number) => value;
+  return {
+    low: Float64Array.from(low, (value) => Math.max(-Number.MAX_VALUE, Math.min(value, rounded(value)))),
+    high: Float64Array.from(high, (value) => Math.min(Number.MAX_VALUE, Math.max(value, rounded(value)))),
+  };
 }
 
 function isNumberArray(value: unknown): value is ArrayLike<number> {

@@ -1,11 +1,13 @@
 import type { RenderMode, RenderResults, ViewOptions } from '../core/picture.ts';
-import type { VectorEnv } from '../core/vector-env.ts';
-import { cloneValues, type Space, type Values } from '../spaces/space.ts';
+import type { VectorEnv, VectorStepResult } from '../core/vector-env.ts';
+import { SmallCopies } from '../spaces/small-copies.ts';
+import type { Space, Values } from '../spaces/space.ts';
 import { infoRow } from './info.ts';
 
 export type Action = number | ArrayLike<number> | { readonly [key: string]: Action };
 
 export interface ResetResult {
+  /** A copy of its own, but small arrays may be views of one block, as Node's Buffers are: mind `byteOffset` when you use `observation.buffer`. */
   readonly observation: Values;
   readonly info: Record<string, unknown>;
 }
@@ -30,6 +32,7 @@ export class Env {
   /** The same env with its lane axis; of one made by `make`, results are views of reused buffers. */
   readonly vector: VectorEnv;
   private readonly isShared: boolean;
+  private readonly copies = new SmallCopies();
 
   /** @param isShared - whether the vector env gives out reused buffers, which are copied here. Default false. */
   constructor(vector: VectorEnv, isShared = false) {
@@ -56,20 +59,36 @@ export class Env {
   }
 
   /** @param action - a number (Discrete), numbers (Box, MultiDiscrete) or a record of them (Dict). @throws as VectorEnv.step. */
-  async step(action: Action): Promise<StepResult> {
-    const result = await this.vector.step((typeof action === 'number' ? [action] : action) as unknown as Values);
+  step(action: Action): Promise<StepResult> {
+    const actions = (typeof action === 'number' ? [action] : action) as unknown as Values;
+    const { vector } = this;
+    if (!vector.stepNow) return vector.step(actions).then((result) => this.rowOf(result));
+    // Not an async function: a step has one promise, which is there when it is given out.
+    try {
+      const stepped = vector.stepNow(actions);
+      return stepped instanceof Promise ? stepped.then((result) => this.rowOf(result)) : Promise.resolve(this.rowOf(stepped));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** The one lane of a vector env's step. */
+  private rowOf({ observation, reward, terminated, truncated, info }: VectorStepResult): StepResult {
+    const row = infoRow(info, 0, 1);
+    const isAlone = this.vector.agents === 1;
+    // With several agents the reward is their sum; each agent's own is in `info.rewards`.
+    if (!isAlone) row.rewards = reward.slice();
     return {
-      observation: this.kept(result.observation),
-      // With several agents the reward is their sum; each agent's own is in `info.rewards`.
-      reward: this.vector.agents === 1 ? result.reward[0]! : result.reward.reduce((sum, part) => sum + part, 0),
-      terminated: result.terminated[0] === 1,
-      truncated: result.truncated[0] === 1,
-      info: this.vector.agents === 1 ? infoRow(result.info, 0, 1) : { ...infoRow(result.info, 0, 1), rewards: result.reward.slice() },
+      observation: this.kept(observation),
+      reward: isAlone ? reward[0]! : reward.reduce((sum, part) => sum + part, 0),
+      terminated: terminated[0] === 1,
+      truncated: truncated[0] === 1,
+      info: row,
     };
   }
 
   private kept(observation: Values): Values {
-    return this.isShared ? cloneValues(observation) : observation;
+    return this.isShared ? this.copies.copyOf(observation) : observation;
   }
 
   /** Everything the env holds, as bytes that survive the process. */

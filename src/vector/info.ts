@@ -21,9 +21,11 @@ export function infoRow(columns: InfoColumns, lane: number, lanes: number): Reco
 }
 
 function rowOfColumn(column: InfoColumns[string], lane: number, lanes: number): unknown {
-  if (Array.isArray(column)) return column[lane];
-  if (!ArrayBuffer.isView(column)) return infoRow(column as InfoColumns, lane, lanes);
-  const values = column as Float64Array;
-  const size = values.length / lanes;
-  return size === 1 ? values[lane] : values.slice(lane * size, (lane + 1) * size);
+  if (ArrayBuffer.isView(column)) {
+    const values = column as Float64Array;
+    if (values.length === lanes) return values[lane];
+    const size = values.length / lanes;
+    return values.slice(lane * size, (lane + 1) * size);
+  }
+  return Array.isArray(column) ? column[lane] : infoRow(column as InfoColumns, lane, lanes);
 }

@@ -4,7 +4,7 @@ import type { AutoresetMode, ResetOptions, VectorEnv, VectorResetResult, VectorS
 import type { Wrapper, WrapperFactory } from '../core/wrapper.ts';
 import { GroundtwinError } from '../errors.ts';
 import { allocate, cloneValues, rowOf, type Space, type Values } from '../spaces/space.ts';
-import { takeActions } from './actions.ts';
+import { type ActionTaker, actionTaker } from './actions.ts';
 import { cloneColumns } from './info.ts';
 import type { Pacer } from './pacer.ts';
 import { packSnapshot, unpackSnapshot } from './snapshot.ts';
@@ -54,6 +54,7 @@ export class SyncVectorEnv implements VectorEnv {
   private readonly seeds: Float64Array;
   private readonly baseSeed: Float64Array;
   private readonly episode: Float64Array;
+  private readonly takeActions: ActionTaker;
   private readonly actions: Values;
   private observation: Values;
   private closed = false;
@@ -82,6 +83,7 @@ export class SyncVectorEnv implements VectorEnv {
     this.seeds = new Float64Array(this.lanes);
     this.baseSeed = new Float64Array(this.lanes).fill(-1);
     this.episode = new Float64Array(this.lanes);
+    this.takeActions = actionTaker(this.id, this.actionSpace, this.lanes);
     this.actions = allocate(this.actionSpace, this.lanes);
     this.observation = backend.batch.observation;
   }
@@ -93,7 +95,8 @@ export class SyncVectorEnv implements VectorEnv {
     const before = { baseSeed: this.baseSeed.slice(), episode: this.episode.slice() };
     try {
       this.takeSeeds(options.seed, mask);
-      await this.resetLanes(mask, options.params);
+      const pending = this.resetLanes(mask, options.params);
+      if (pending) await pending;
     } catch (error) {
       this.baseSeed.set(before.baseSeed);
       this.episode.set(before.episode);
@@ -103,23 +106,19 @@ export class SyncVectorEnv implements VectorEnv {
   }
 
   async step(actions: Values): Promise<VectorStepResult> {
+    return this.stepNow(actions);
+  }
+
+  stepNow(actions: Values): VectorStepResult | Promise<VectorStepResult> {
     this.requireOpen();
-    const { active, backend, wrappers, pacer } = this;
+    const { active, wrappers, pacer } = this;
     const allActive = this.chooseActive();
-    takeActions(this.id, this.actionSpace, this.lanes, actions, active, this.actions);
+    this.takeActions(actions, active, this.actions);
     pacer?.begin();
     let inner = this.actions;
     for (let i = wrappers.length - 1; i >= 0; i--) inner = wrappers[i]!.action?.(inner, active) ?? inner;
-    const pending = backend.step(inner, active);
-    if (pending) await pending;
-    for (let i = 0; i < wrappers.length; i++) wrappers[i]!.step?.(backend.batch, active);
-    this.observe();
-    if (!allActive && this.autoreset === 'nextStep') await this.resetInactive();
-    const anyEnded = this.markEnds();
-    const result =
-      this.autoreset === 'sameStep' ? await this.sameStepResult(anyEnded || !allActive) : this.result(this.info(backend.batch));
-    if (pacer) await pacer.wait();
-    return result;
+    const pending = this.backend.step(inner, active);
+    return pending ? pending.then(() => this.finishStep(allActive)) : this.finishStep(allActive);
   }
 
   async snapshot(lane = 0): Promise<Uint8Array> {
@@ -203,6 +202,22 @@ export class SyncVectorEnv implements VectorEnv {
     return all;
   }
 
+  private finishStep(allActive: boolean): VectorStepResult | Promise<VectorStepResult> {
+    const { active, backend, wrappers, pacer } = this;
+    for (let i = 0; i < wrappers.length; i++) wrappers[i]!.step?.(backend.batch, active);
+    this.observe();
+    const anyEnded = this.markEnds();
+    const mustBegin = this.autoreset === 'nextStep' ? !allActive : this.autoreset === 'sameStep' && (anyEnded || !allActive);
+    return mustBegin || pacer ? this.finishLater(mustBegin) : this.result();
+  }
+
+  private async finishLater(mustBegin: boolean): Promise<VectorStepResult> {
+    if (mustBegin && this.autoreset === 'nextStep') await this.resetInactive();
+    const result = mustBegin && this.autoreset === 'sameStep' ? await this.sameStepResult() : this.result();
+    await this.pacer?.wait();
+    return result;
+  }
+
   private resetInactive(): Promise<void> {
     for (let lane = 0; lane < this.lanes; lane++) this.resetMask[lane] = this.active[lane] ? 0 : 1;
     return this.nextEpisodes(this.resetMask);
@@ -221,11 +236,10 @@ export class SyncVectorEnv implements VectorEnv {
     return any;
   }
 
-  /** @param anyToReset - false spares the look for lanes that are to be begun anew. */
-  private async sameStepResult(anyToReset: boolean): Promise<VectorStepResult> {
+  /** Begins anew what ended on this step, and keeps how it ended. */
+  private async sameStepResult(): Promise<VectorStepResult> {
     // A lane restored as ended is begun anew, but nothing of it ended on this step.
     const finalMask = new Uint8Array(this.lanes);
-    if (!anyToReset) return this.result({ ...this.info(this.backend.batch), finalMask });
     const ended = new Uint8Array(this.lanes);
     for (let lane = 0; lane < this.lanes; lane++) {
       ended[lane] = this.stage[lane] === stages.ended ? 1 : 0;
@@ -255,11 +269,15 @@ export class SyncVectorEnv implements VectorEnv {
     for (let lane = 0; lane < this.lanes; lane++) if (mask[lane]) this.episode[lane] = this.episode[lane]! + by;
   }
 
-  private async resetLanes(mask: Uint8Array, params?: Readonly<Record<string, number>>): Promise<void> {
+  private resetLanes(mask: Uint8Array, params?: Readonly<Record<string, number>>): void | Promise<void> {
     // Episode k of a lane seeded s has seed s + k·2^32: printable, distinct, and any episode can be begun again from its number alone.
     for (let lane = 0; lane < this.lanes; lane++) if (mask[lane]) this.seeds[lane] = this.baseSeed[lane]! + this.episode[lane]! * seedLimit;
     const pending = this.backend.reset(params ? { mask, seeds: this.seeds, params } : { mask, seeds: this.seeds });
-    if (pending) await pending;
+    if (pending) return pending.then(() => this.finishReset(mask));
+    this.finishReset(mask);
+  }
+
+  private finishReset(mask: Uint8Array): void {
     for (const wrapper of this.wrappers) wrapper.reset?.(mask, this.backend.batch, this.seeds);
     for (let lane = 0; lane < this.lanes; lane++) if (mask[lane]) this.stage[lane] = stages.running;
     this.observe();
@@ -288,9 +306,12 @@ export class SyncVectorEnv implements VectorEnv {
     this.observation = outer;
   }
 
-  private result(info: InfoColumns): VectorStepResult {
-    const { reward, terminated, truncated } = this.backend.batch;
+  private result(): VectorStepResult {
+    const { batch } = this.backend;
+    const { reward, terminated, truncated } = batch;
     const observation = this.given(this.observation);
+    const columns = this.info(batch);
+    const info = this.autoreset === 'sameStep' ? { ...columns, finalMask: new Uint8Array(this.lanes) } : columns;
     if (!this.copy) return { observation, reward, terminated, truncated, info };
     return { observation, reward: reward.slice(), terminated: terminated.slice(), truncated: truncated.slice(), info };
   }
