@@ -7,6 +7,8 @@ export const errorTable = {
   ENV_UNKNOWN: (d: { id: string; suggestion: string; known: readonly string[] }) =>
     `There is no env '${d.id}'.${d.suggestion ? ` Did you mean '${d.suggestion}'?` : ''} Known: ${d.known.join(', ')}.`,
   ENV_CLOSED: (d: { env: string }) => `${d.env} is closed. Make a new one with make('${d.env}').`,
+  ENV_BUSY: (d: { env: string; call: string }) =>
+    `${d.env}: ${d.call} came while an earlier call was still going on. Await each call before you make the next; lanes of a vector env are stepped together.`,
   ENV_NOT_RESET: (d: { env: string; lane: number }) =>
     `${d.env}: lane ${d.lane} was stepped before reset, or after its episode ended. Call reset() first.`,
   OPTION_INVALID: (d: { who: string; option: string; value: string; allowed: string }) =>
@@ -14,10 +16,10 @@ export const errorTable = {
   RENDER_UNAVAILABLE: (d: { env: string; why: string }) =>
     `${d.env} cannot be drawn: ${d.why}. Make it in this process with make('${d.env}'), and restore a snapshot of the other there.`,
   ACTION_SHAPE: (d: { env: string; expected: string; got: string }) => `${d.env}: the action must be ${d.expected}, got ${d.got}.`,
-  ACTION_OUTSIDE_SPACE: (d: { env: string; index: number; value: number; low: number; high: number }) =>
-    `${d.env}: action[${d.index}] is ${d.value}, outside [${d.low}, ${d.high}]. Clip it, or wrap the env in ClipAction.`,
-  ACTION_NOT_FINITE: (d: { env: string; index: number; value: number }) =>
-    `${d.env}: action[${d.index}] is ${d.value}. Actions must be finite numbers; check the policy's output.`,
+  ACTION_OUTSIDE_SPACE: (d: { env: string; lane?: number; index: number; value: number; low: number; high: number; isWhole: boolean }) =>
+    `${d.env}: action[${d.index}]${inLane(d.lane)} is ${d.value}, ${d.isWhole ? 'no integer within' : 'outside'} [${d.low}, ${d.high}]. ${d.isWhole ? 'Give one of those integers' : 'Clip it, or make the env with wrappers: [clipAction()]'}.`,
+  ACTION_NOT_FINITE: (d: { env: string; lane?: number; index: number; value: number }) =>
+    `${d.env}: action[${d.index}]${inLane(d.lane)} is ${d.value}. Actions must be finite numbers; check the policy's output.`,
   SPACE_INVALID: (d: { space: string; problem: string }) => `${d.space}: ${d.problem}. Correct the arguments it is made from.`,
   // physics and snapshots
   PHYSICS_DIVERGED: (d: { env: string; lane: number; what: string }) =>
@@ -150,4 +152,8 @@ export function isGroundtwinError<C extends ErrorCode>(error: unknown, code?: C)
 /** A `switch` that misses a case does not compile when its default calls this. */
 export function unreachable(value: never): never {
   throw new TypeError(`unreachable case: ${String(value)}`);
+}
+
+function inLane(lane: number | undefined): string {
+  return lane === undefined ? '' : ` of lane ${lane}`;
 }

@@ -1,3 +1,4 @@
+import type { Ranges } from '../core/range.ts';
 import type { EngineName } from '../core/scene-spec.ts';
 import type { AutoresetMode, VectorEnv } from '../core/vector-env.ts';
 import type { Replay } from '../data/read-replay.ts';
@@ -14,6 +15,7 @@ interface ReplayMakeOptions {
   readonly maxEpisodeSteps?: number | null;
   readonly backend?: 'truth' | 'model' | 'twin';
   readonly engine?: EngineName;
+  readonly randomize?: Ranges;
 }
 
 export interface ReplayMaker {
@@ -79,6 +81,7 @@ function makeOptionsOf(head: ReplayHead): ReplayMakeOptions {
     ...(head.maxEpisodeSteps === undefined ? {} : { maxEpisodeSteps: head.maxEpisodeSteps }),
     ...(head.kind === 'remote' ? {} : { backend: head.kind }),
     ...(head.engine === undefined ? {} : { engine: head.engine }),
+    ...(head.randomize === undefined ? {} : { randomize: head.randomize }),
   };
 }
 

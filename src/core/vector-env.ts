@@ -1,6 +1,8 @@
 import type { Space, Values } from '../spaces/space.ts';
 import type { BackendKind, InfoColumns } from './backend.ts';
 import type { RenderMode, RenderResults, ViewOptions } from './picture.ts';
+import type { Ranges } from './range.ts';
+import type { EngineName } from './scene-spec.ts';
 
 /**
  * What happens when an episode ends (Gymnasium's AutoresetMode):
@@ -36,6 +38,16 @@ export interface VectorStepResult extends VectorResetResult {
   readonly truncated: Uint8Array;
 }
 
+/** How an env was made, as far as the same one can be made again from it. */
+export interface MadeWith {
+  readonly engine: EngineName;
+  /** Absent: the task's horizon; null: no time limit. */
+  readonly maxEpisodeSteps?: number | null;
+  readonly randomize?: Ranges;
+  /** Names of the wrappers that were given, innermost first. */
+  readonly wrappers: readonly string[];
+}
+
 /** `lanes` copies of an env stepped together; local or remote. Results share no memory with the env unless it was made with `copy: false`. */
 export interface VectorEnv {
   readonly id: string;
@@ -47,6 +59,8 @@ export interface VectorEnv {
   readonly actionSpace: Space;
   readonly controlDt_s: number;
   readonly autoreset: AutoresetMode;
+  /** Of an env that a registry made in this process or in workers of it. */
+  readonly madeWith?: MadeWith;
   reset(options?: ResetOptions): Promise<VectorResetResult>;
   /** @param actions - `[lanes, ...]` in the action space. @throws ACTION_SHAPE, ACTION_NOT_FINITE, ACTION_OUTSIDE_SPACE, ENV_NOT_RESET, ENV_CLOSED. */
   step(actions: Values): Promise<VectorStepResult>;

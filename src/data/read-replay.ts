@@ -1,8 +1,9 @@
 import { readFileSync, statSync } from 'node:fs';
+import type { Ranges } from '../core/range.ts';
 import { engineNames } from '../core/scene-spec.ts';
 import { GroundtwinError, isGroundtwinError } from '../errors.ts';
 import { sha256Bytes } from '../math/hash.ts';
-import { type Check, fields, integer, list, number, oneOf, optional, text } from '../wire/checks.ts';
+import { type Check, fields, integer, list, number, oneOf, optional, record, text } from '../wire/checks.ts';
 import { spaceFromJson } from '../wire/space-json.ts';
 import {
   eventFrom,
@@ -40,6 +41,10 @@ export interface Replay {
 const maxEpisodeSteps: Check<number | null | undefined> = (value, field) =>
   value === undefined || value === null ? value : integer(1, Number.MAX_SAFE_INTEGER)(value, field);
 
+const rangeCheck = fields({ low: number, high: number, scale: optional(oneOf('linear', 'log')) }, 'strict');
+const ranges: Check<Ranges> = (value, field) =>
+  Object.fromEntries(Object.entries(record(value, field)).map(([name, range]) => [name, rangeCheck(range, field)]));
+
 const headCheck = fields(
   {
     format: oneOf(replayFormat),
@@ -52,6 +57,7 @@ const headCheck = fields(
     controlDt_s: number,
     autoreset: oneOf('nextStep', 'sameStep', 'disabled'),
     maxEpisodeSteps,
+    randomize: optional(ranges),
     wrappers: (value, field) => list(value, field).map((name) => text(name, field)),
     version: text,
     observationSpace: (value, field) => spaceFromJson(value, field),

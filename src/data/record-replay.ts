@@ -1,7 +1,6 @@
 import type { BackendKind } from '../core/backend.ts';
 import type { RenderMode, RenderResults, ViewOptions } from '../core/picture.ts';
-import type { EngineName } from '../core/scene-spec.ts';
-import type { AutoresetMode, ResetOptions, VectorEnv, VectorResetResult, VectorStepResult } from '../core/vector-env.ts';
+import type { AutoresetMode, MadeWith, ResetOptions, VectorEnv, VectorResetResult, VectorStepResult } from '../core/vector-env.ts';
 import { GroundtwinError } from '../errors.ts';
 import { allocate, copyValues, type Space, type TypedArray, type Values } from '../spaces/space.ts';
 import { bytesPerLane, isParams, keep, maxReplayParamsBytes, type ReplayHead } from './replay-format.ts';
@@ -10,16 +9,11 @@ import { ReplayWriter } from './replay-writer.ts';
 /** Observations of up to this many bytes a lane are kept whole unless said otherwise: no more than a few digests would take. */
 export const wholeObservation_bytes = 256;
 
-/** What an env does not tell of itself. */
-export interface ReplayFacts {
+/** What an env may not tell of itself: those that a registry made do, all of `MadeWith`. */
+export interface ReplayFacts extends Partial<MadeWith> {
   /** Version of the package. */
   readonly version: string;
-  readonly engine?: EngineName;
   readonly fingerprint?: string;
-  /** As given to `make`: absent for the task's horizon, null for no limit. */
-  readonly maxEpisodeSteps?: number | null;
-  /** Names, innermost first, without the time limit. */
-  readonly wrappers?: readonly string[];
   /** Whether observations are kept whole (a divergence then names element and values) or as digests; default: whole where they are small. */
   readonly outcomes?: boolean;
 }
@@ -32,9 +26,17 @@ export interface ReplayFacts {
  * @throws REPLAY_REFUSED from its methods: when a lane would go on from a start that the file does not know, and at the limits of a file.
  */
 export function recordReplay(env: VectorEnv, path: string, facts: ReplayFacts): VectorEnv {
+  if (!('lanes' in env))
+    throw new GroundtwinError('OPTION_INVALID', {
+      who: 'recordReplay',
+      option: 'env',
+      value: 'one env',
+      allowed: 'a vector env: one of makeVector, or env.vector',
+    });
   const whole = facts.outcomes ?? bytesPerLane(env.observationSpace) <= wholeObservation_bytes;
   const { id, kind, lanes, agents, controlDt_s, autoreset, observationSpace, actionSpace } = env;
   const fingerprint = facts.fingerprint ?? fingerprintOf(env);
+  const { engine, maxEpisodeSteps, randomize, wrappers = [] }: Partial<MadeWith> = { ...env.madeWith, ...facts };
   const head: ReplayHead = {
     env: id,
     kind,
@@ -44,12 +46,13 @@ export function recordReplay(env: VectorEnv, path: string, facts: ReplayFacts): 
     autoreset,
     observationSpace,
     actionSpace,
-    wrappers: facts.wrappers ?? [],
+    wrappers,
     version: facts.version,
     outcomes: whole ? 'values' : 'digests',
-    ...(facts.engine === undefined ? {} : { engine: facts.engine }),
+    ...(engine === undefined ? {} : { engine }),
     ...(fingerprint === undefined ? {} : { fingerprint }),
-    ...(facts.maxEpisodeSteps === undefined ? {} : { maxEpisodeSteps: facts.maxEpisodeSteps }),
+    ...(maxEpisodeSteps === undefined ? {} : { maxEpisodeSteps }),
+    ...(randomize === undefined ? {} : { randomize }),
   };
   return new RecordingEnv(env, head, path);
 }

@@ -8,6 +8,7 @@
  * Integers and floats are little-endian.
  */
 import type { BackendKind } from '../core/backend.ts';
+import type { Ranges } from '../core/range.ts';
 import type { EngineName } from '../core/scene-spec.ts';
 import { bytesOf } from '../core/sections.ts';
 import type { AutoresetMode } from '../core/vector-env.ts';
@@ -43,7 +44,9 @@ export interface ReplayHead {
   readonly autoreset: AutoresetMode;
   /** Absent: the task's horizon; null: no time limit. */
   readonly maxEpisodeSteps?: number | null;
-  /** Names, innermost first, the time limit left out. */
+  /** What episodes draw from their seeds. */
+  readonly randomize?: Ranges;
+  /** Names, innermost first, the time limit and what `randomize` adds left out. */
   readonly wrappers: readonly string[];
   /** Of the package that recorded. */
   readonly version: string;

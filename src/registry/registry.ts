@@ -1,7 +1,9 @@
 import type { Backend } from '../core/backend.ts';
+import { requireKnown } from '../core/options.ts';
 import type { PhysicsEngine } from '../core/physics-world.ts';
 import type { Ranges } from '../core/range.ts';
 import type { EngineName } from '../core/scene-spec.ts';
+import { suggest } from '../core/suggest.ts';
 import type { AutoresetMode } from '../core/vector-env.ts';
 import type { WrapperFactory } from '../core/wrapper.ts';
 import { GroundtwinError } from '../errors.ts';
@@ -24,7 +26,6 @@ import type { WorldModel } from '../world-model/world-model.ts';
 import { delayAction } from '../wrappers/delay-action.ts';
 import { noisyObservation } from '../wrappers/noisy-observation.ts';
 import { timeLimit } from '../wrappers/time-limit.ts';
-import { suggest } from './suggest.ts';
 
 export interface MakeOptions extends TwinOptions {
   /** What stands behind the env. Default 'truth'. */
@@ -64,6 +65,28 @@ export interface MakeVectorOptions extends MakeOptions {
   /** File URLs of modules with tasks of your own, for workers to import: every exported task is registered there. */
   readonly taskModules?: readonly string[];
 }
+
+const makeOptions = {
+  backend: true,
+  engine: true,
+  randomize: true,
+  model: true,
+  observe: true,
+  resync: true,
+  wrappers: true,
+  maxEpisodeSteps: true,
+  pace: true,
+} satisfies Record<keyof MakeOptions, true>;
+const makeVectorOptions = {
+  ...makeOptions,
+  lanes: true,
+  autoreset: true,
+  copy: true,
+  workers: true,
+  isolation: true,
+  stepDeadline_ms: true,
+  taskModules: true,
+} satisfies Record<keyof MakeVectorOptions, true>;
 
 /** What a registry needs from the outside. */
 export interface RegistryParts {
@@ -122,6 +145,7 @@ export class Registry {
 
   /** One environment. @throws ENV_UNKNOWN, OPTION_INVALID, MODEL_MISSING, MODEL_REFUSED, MODEL_INVALID. */
   async make(id: string, options: MakeOptions = {}): Promise<Env> {
+    requireKnown(this.task(id).id, 'make', options, makeOptions);
     return new Env(await this.makeVector(id, { ...options, lanes: 1, autoreset: 'disabled', copy: false }), true);
   }
 
@@ -130,6 +154,7 @@ export class Registry {
     id: string,
     options: O = {} as O,
   ): Promise<O extends { readonly workers: number } ? WorkerVectorEnv : SyncVectorEnv> {
+    requireKnown(this.task(id).id, 'makeVector', options, makeVectorOptions);
     const env = options.workers === undefined ? this.inProcess(id, options) : this.inWorkers(id, options, options.workers);
     return (await env) as O extends { readonly workers: number } ? WorkerVectorEnv : SyncVectorEnv;
   }
@@ -216,18 +241,26 @@ export class Registry {
   /** What goes round a backend, whichever it is. */
   private outerOptions(task: AnyTask, options: MakeVectorOptions): SyncVectorEnvOptions {
     const steps = options.maxEpisodeSteps === undefined ? task.horizon : options.maxEpisodeSteps;
-    const { latency_steps, sensorNoise } = allRangesOf(task, options.randomize) ?? {};
+    const ranges = allRangesOf(task, options.randomize);
+    const { latency_steps, sensorNoise } = ranges ?? {};
+    const { wrappers = [], engine = 'rapier', maxEpisodeSteps } = options;
+    if (!Array.isArray(wrappers)) refuse(task, 'wrappers', String(wrappers), 'a list, as in [clipAction()]');
     return {
-      wrappers: [
+      inner: [
         ...(steps === null ? [] : [timeLimit(steps)]),
         ...(latency_steps ? [delayAction(latency_steps)] : []),
         ...(sensorNoise ? [noisyObservation(sensorNoise)] : []),
-        ...(options.wrappers ?? []),
       ],
+      wrappers,
+      madeWith: {
+        engine,
+        ...(maxEpisodeSteps === undefined ? {} : { maxEpisodeSteps }),
+        ...(ranges ? { randomize: ranges } : {}),
+      },
       autoreset: options.autoreset ?? 'nextStep',
       copy: options.copy ?? true,
       entropy: this.parts.entropy,
-      painter: new TaskPainter(task, () => this.engine(options.engine ?? 'rapier')),
+      painter: new TaskPainter(task, () => this.engine(engine)),
       ...(options.pace === undefined ? {} : { pacer: this.pacer(task, options.pace) }),
     };
   }

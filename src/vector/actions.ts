@@ -21,9 +21,10 @@ function leafTaker(env: string, space: Leaf, lanes: number): ActionTaker {
   const size = sizeOf(space);
   const isWhole = space.kind !== 'box';
   const { low, high } = boundsOf(space);
-  const refuse = (index: number, value: number): never => {
-    if (!Number.isFinite(value)) throw new GroundtwinError('ACTION_NOT_FINITE', { env, index, value });
-    throw new GroundtwinError('ACTION_OUTSIDE_SPACE', { env, index, value, low: low[index]!, high: high[index]! });
+  const refuse = (lane: number, index: number, value: number): never => {
+    const at = lanes === 1 ? { env, index, value } : { env, lane, index, value };
+    if (!Number.isFinite(value)) throw new GroundtwinError('ACTION_NOT_FINITE', at);
+    throw new GroundtwinError('ACTION_OUTSIDE_SPACE', { ...at, low: low[index]!, high: high[index]!, isWhole });
   };
   return (actions, active, into) => {
     const given = actions as ArrayLike<number>;
@@ -34,7 +35,7 @@ function leafTaker(env: string, space: Leaf, lanes: number): ActionTaker {
       for (let i = 0; i < size; i++) {
         const value = given[lane * size + i]!;
         // Bounds are finite, and NaN is within none.
-        if (!(value >= low[i]! && value <= high[i]!) || (isWhole && !Number.isInteger(value))) refuse(i, value);
+        if (!(value >= low[i]! && value <= high[i]!) || (isWhole && !Number.isInteger(value))) refuse(lane, i, value);
         target[lane * size + i] = value;
       }
     }
@@ -76,7 +77,15 @@ function isNumberArray(value: unknown): value is ArrayLike<number> {
 
 function refuseShape(env: string, space: Leaf, lanes: number, actions: unknown): never {
   const length = (actions as { length?: unknown } | null | undefined)?.length;
-  const got = typeof length === 'number' ? `${length} numbers` : actions === null ? 'null' : typeof actions;
+  const odd = Array.isArray(actions) ? actions.find((element) => typeof element !== 'number') : undefined;
+  const got =
+    odd !== undefined
+      ? `a list with ${odd === null ? 'null' : Array.isArray(odd) ? 'a list' : `a ${typeof odd}`} in it`
+      : typeof length === 'number'
+        ? `${length} numbers`
+        : actions === null
+          ? 'null'
+          : typeof actions;
   throw new GroundtwinError('ACTION_SHAPE', {
     env,
     expected: `${lanes * sizeOf(space)} numbers (${lanes} × ${describeSpace(space)})`,

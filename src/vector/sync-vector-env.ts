@@ -1,7 +1,8 @@
 import type { Backend, BackendKind, InfoColumns, StepBatch } from '../core/backend.ts';
+import { requireKnown } from '../core/options.ts';
 import type { Painter, RenderMode, RenderResults, ViewOptions } from '../core/picture.ts';
-import type { AutoresetMode, ResetOptions, VectorEnv, VectorResetResult, VectorStepResult } from '../core/vector-env.ts';
-import type { Wrapper, WrapperFactory } from '../core/wrapper.ts';
+import type { AutoresetMode, MadeWith, ResetOptions, VectorEnv, VectorResetResult, VectorStepResult } from '../core/vector-env.ts';
+import type { WrappedSpec, Wrapper, WrapperFactory } from '../core/wrapper.ts';
 import { GroundtwinError } from '../errors.ts';
 import { allocate, cloneValues, rowOf, type Space, type Values } from '../spaces/space.ts';
 import { type ActionTaker, actionTaker } from './actions.ts';
@@ -10,8 +11,12 @@ import type { Pacer } from './pacer.ts';
 import { packSnapshot, unpackSnapshot } from './snapshot.ts';
 
 export interface SyncVectorEnvOptions {
+  /** Those that belong to how the env is made, such as its time limit; within all others. Innermost first. */
+  readonly inner?: readonly WrapperFactory[];
   /** Innermost first. */
   readonly wrappers?: readonly WrapperFactory[];
+  /** What to tell of how the env was made. */
+  readonly madeWith?: Omit<MadeWith, 'wrappers'>;
   readonly autoreset?: AutoresetMode;
   /** False: results are views into reused buffers, valid until the next call. Default true. */
   readonly copy?: boolean;
@@ -22,6 +27,12 @@ export interface SyncVectorEnvOptions {
   /** Holds steps back to real time or a multiple of it; absent = as fast as they come. */
   readonly pacer?: Pacer;
 }
+
+const resetOptions = { seed: true, mask: true, params: true } satisfies Record<keyof ResetOptions, true>;
+const viewOptions = { lane: true, side: true, camera: true, width: true, height: true, shadows: true } satisfies Record<
+  keyof ViewOptions,
+  true
+>;
 
 /** Where a lane is in its episode. */
 const stages = { never: 0, running: 1, ended: 2 } as const;
@@ -41,6 +52,7 @@ export class SyncVectorEnv implements VectorEnv {
   readonly actionSpace: Space;
   readonly controlDt_s: number;
   readonly autoreset: AutoresetMode;
+  readonly madeWith?: MadeWith;
   /** The unwrapped backend: its state rows, twin and worlds. */
   readonly backend: Backend;
   private readonly wrappers: readonly Wrapper[];
@@ -58,6 +70,8 @@ export class SyncVectorEnv implements VectorEnv {
   private readonly actions: Values;
   private observation: Values;
   private closed = false;
+  /** A step or reset is going on that waits for something. */
+  private isBusy = false;
 
   constructor(backend: Backend, options: SyncVectorEnvOptions) {
     this.backend = backend;
@@ -73,8 +87,10 @@ export class SyncVectorEnv implements VectorEnv {
     this.entropy = options.entropy;
     this.painter = options.painter;
     this.pacer = options.pacer;
-    const stack = wrap(backend, options.wrappers ?? []);
+    const inner = options.inner ?? [];
+    const stack = wrap(backend, [...inner, ...(options.wrappers ?? [])]);
     this.wrappers = stack.wrappers;
+    if (options.madeWith) this.madeWith = { ...options.madeWith, wrappers: this.wrappers.slice(inner.length).map(({ name }) => name) };
     this.observationSpace = stack.observationSpace;
     this.actionSpace = stack.actionSpace;
     this.stage = new Uint8Array(this.lanes);
@@ -89,14 +105,15 @@ export class SyncVectorEnv implements VectorEnv {
   }
 
   async reset(options: ResetOptions = {}): Promise<VectorResetResult> {
-    this.requireOpen();
+    this.requireFree('reset');
+    requireKnown(this.id, 'reset', options, resetOptions);
     const mask = options.mask ?? new Uint8Array(this.lanes).fill(1);
     if (mask.length !== this.lanes) this.refuse('mask', `${mask.length} long`, `${this.lanes} long`);
     const before = { baseSeed: this.baseSeed.slice(), episode: this.episode.slice() };
     try {
       this.takeSeeds(options.seed, mask);
       const pending = this.resetLanes(mask, options.params);
-      if (pending) await pending;
+      if (pending) await this.busyUntil(pending);
     } catch (error) {
       this.baseSeed.set(before.baseSeed);
       this.episode.set(before.episode);
@@ -110,7 +127,7 @@ export class SyncVectorEnv implements VectorEnv {
   }
 
   stepNow(actions: Values): VectorStepResult | Promise<VectorStepResult> {
-    this.requireOpen();
+    this.requireFree('step');
     const { active, wrappers, pacer } = this;
     const allActive = this.chooseActive();
     this.takeActions(actions, active, this.actions);
@@ -118,7 +135,8 @@ export class SyncVectorEnv implements VectorEnv {
     let inner = this.actions;
     for (let i = wrappers.length - 1; i >= 0; i--) inner = wrappers[i]!.action?.(inner, active) ?? inner;
     const pending = this.backend.step(inner, active);
-    return pending ? pending.then(() => this.finishStep(allActive)) : this.finishStep(allActive);
+    const result = pending ? pending.then(() => this.finishStep(allActive)) : this.finishStep(allActive);
+    return result instanceof Promise ? this.busyUntil(result) : result;
   }
 
   async snapshot(lane = 0): Promise<Uint8Array> {
@@ -165,6 +183,7 @@ export class SyncVectorEnv implements VectorEnv {
 
   async render<M extends RenderMode = 'rgb_array'>(mode = 'rgb_array' as M, options: ViewOptions = {}): Promise<RenderResults[M]> {
     this.requireOpen();
+    requireKnown(this.id, 'render', options, viewOptions);
     const lane = options.lane ?? 0;
     this.requireLane(lane);
     if (this.stage[lane] === stages.never) throw new GroundtwinError('ENV_NOT_RESET', { env: this.id, lane });
@@ -325,6 +344,20 @@ export class SyncVectorEnv implements VectorEnv {
     return this.copy ? cloneValues(values) : values;
   }
 
+  private async busyUntil<T>(pending: Promise<T>): Promise<T> {
+    this.isBusy = true;
+    try {
+      return await pending;
+    } finally {
+      this.isBusy = false;
+    }
+  }
+
+  private requireFree(call: string): void {
+    this.requireOpen();
+    if (this.isBusy) throw new GroundtwinError('ENV_BUSY', { env: this.id, call });
+  }
+
   private requireOpen(): void {
     if (this.closed) throw new GroundtwinError('ENV_CLOSED', { env: this.id });
   }
@@ -339,6 +372,18 @@ export class SyncVectorEnv implements VectorEnv {
   }
 }
 
+/** @throws OPTION_INVALID for a name instead of a wrapper, and for a maker of wrappers that was not called. */
+function wrapperOf(factory: WrapperFactory, below: WrappedSpec): Wrapper {
+  const wrapper: unknown = typeof factory === 'function' ? factory(below) : null;
+  if (typeof wrapper === 'object' && wrapper !== null && 'name' in wrapper) return wrapper as Wrapper;
+  throw new GroundtwinError('OPTION_INVALID', {
+    who: below.id,
+    option: 'wrappers',
+    value: typeof factory === 'function' ? `${factory.name || 'a function'}, which makes no wrapper` : String(factory).slice(0, 40),
+    allowed: 'a list of what calls such as clipAction() or timeLimit(100) return',
+  });
+}
+
 function hasProblem(problems: StepBatch['problems']): boolean {
   for (let lane = 0; lane < problems.length; lane++) if (problems[lane] !== null) return true;
   return false;
@@ -347,7 +392,7 @@ function hasProblem(problems: StepBatch['problems']): boolean {
 function wrap(backend: Backend, factories: readonly WrapperFactory[]) {
   let { observationSpace, actionSpace } = backend;
   const wrappers = factories.map((factory) => {
-    const wrapper = factory({ id: backend.id, lanes: backend.lanes, agents: backend.agents, observationSpace, actionSpace });
+    const wrapper = wrapperOf(factory, { id: backend.id, lanes: backend.lanes, agents: backend.agents, observationSpace, actionSpace });
     observationSpace = wrapper.observationSpace ?? observationSpace;
     actionSpace = wrapper.actionSpace ?? actionSpace;
     return wrapper;

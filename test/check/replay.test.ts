@@ -86,12 +86,27 @@ describe('a replay', () => {
   for (const autoreset of ['nextStep', 'sameStep', 'disabled'] as const)
     it(`plays again through ends of episodes with autoreset ${autoreset}`, async () => {
       const more = { autoreset, maxEpisodeSteps: 4 };
-      const replay = await recorded({ maxEpisodeSteps: 4 }, more);
+      const replay = await recorded({}, more);
+      expect(replay.head).to.include({ maxEpisodeSteps: 4, engine: 'rapier' });
       expect(await verifyReplay(registry, replay)).to.include({ holds: true, steps: 24 });
-      // Forgetting the limit is a divergence at the first end.
-      const without = await verifyReplay(registry, await recorded({}, more));
+      // Another limit is a divergence at the first end.
+      const without = await verifyReplay(registry, await recorded({ maxEpisodeSteps: 100 }, more));
       expect(without.firstDivergence).to.include({ op: 'step', step: 4, lane: 0 });
     });
+
+  it('plays again what every episode drew, delays too', async () => {
+    const ranges = { linkMass_kg: { low: 0.5, high: 1 }, latency_steps: { low: 0, high: 2 } };
+    const replay = await recorded({}, { randomize: ranges });
+    expect(replay.head.randomize).to.deep.equal(ranges);
+    expect(await verifyReplay(registry, replay)).to.include({ holds: true, steps: 24 });
+  });
+
+  it('names the wrappers that were given, and is of a vector env', async () => {
+    const replay = await recorded({}, { wrappers: [rescaleAction()] });
+    expect(replay.head.wrappers).to.deep.equal(['RescaleAction']);
+    const one = (await registry.make(goalArm.id)) as unknown as VectorEnv;
+    expect(await codeOf(async () => recordReplay(one, path, facts))).to.equal('OPTION_INVALID');
+  });
 
   it('records several agents, and takes actions in arrays of any kind', async () => {
     const env = recordReplay(await registry.makeVector(twoCarts.id, { lanes: 1 }), path, facts);

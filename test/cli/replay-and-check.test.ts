@@ -60,9 +60,9 @@ describe('groundtwin record --replay, replay and check-env', () => {
   });
 
   it('ends with 3 at a divergence and names it', async () => {
-    // Its time limit is not in the head: made anew, the env has another.
+    // Its head names another time limit than it was recorded with.
     const path = place.in('other.replay');
-    const recording = recordReplay(await registry.makeVector('Pendulum-v0', { maxEpisodeSteps: 3 }), path);
+    const recording = recordReplay(await registry.makeVector('Pendulum-v0', { maxEpisodeSteps: 3 }), path, { maxEpisodeSteps: 200 });
     await recording.reset({ seed: 1 });
     for (let step = 0; step < 5; step++) await recording.step(Float32Array.of(1));
     await recording.close();

@@ -2,15 +2,17 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { suggest } from '../../src/core/suggest.ts';
+import type { WrapperFactory } from '../../src/core/wrapper.ts';
 import { isGroundtwinError } from '../../src/errors.ts';
 import { sha256Hex } from '../../src/math/hash.ts';
 import { compileInference, nodeRuntime, type OnnxRuntime } from '../../src/onnx/index.ts';
 import { mujocoEngine } from '../../src/physics/mujoco-engine.ts';
 import { liveRapierWorlds, rapierEngine } from '../../src/physics/rapier-engine.ts';
 import { type MakeVectorOptions, Registry } from '../../src/registry/registry.ts';
-import { suggest } from '../../src/registry/suggest.ts';
 import { discrete } from '../../src/spaces/space.ts';
 import { writeModel } from '../../src/world-model/model-folder.ts';
+import { clipAction } from '../../src/wrappers/clip-action.ts';
 import { rescaleAction } from '../../src/wrappers/rescale-action.ts';
 import { codeOf } from '../contracts/env-contract.ts';
 import { manifestFor, registryOf, StubModel } from '../contracts/stub-backends.ts';
@@ -100,6 +102,25 @@ describe('a registry', () => {
       expect(await messageOf(() => registry.makeVector(cart.id, options as MakeVectorOptions)))
         .to.include('OPTION_INVALID: ')
         .and.to.include(says));
+
+  it('refuses options that there are none of, and names the one that was meant', async () => {
+    const messageOf = (act: () => Promise<unknown>) => act().then(String, ({ message }: Error) => message);
+    const misspelt = { enigne: 'mujoco' } as object;
+    expect(await messageOf(() => registry.make(twoCarts.id, misspelt))).to.match(/option enigne is given; it must be engine/);
+    expect(await messageOf(() => registry.make(twoCarts.id, { lanes: 4 } as object))).to.match(
+      /option lanes is given; it must be left out/,
+    );
+    const env = await registry.make(twoCarts.id);
+    expect(await messageOf(() => env.reset({ sed: 7 } as object))).to.match(/option sed is given; it must be seed/);
+    expect(await messageOf(() => env.reset(7 as unknown as object))).to.match(/option of reset is 7/);
+    await env.reset();
+    expect(await messageOf(() => env.render('rgb_array', { widht: 3 } as object))).to.match(/it must be width/);
+  });
+
+  it('refuses wrappers that are none, and makers of them that were not called', async () => {
+    for (const wrappers of [['clipAction'], 'clipAction', [clipAction]] as unknown as WrapperFactory[][])
+      expect(await codeOf(() => registry.make(twoCarts.id, { wrappers }))).to.equal('OPTION_INVALID');
+  });
 
   it('says where a model is missing', async () => {
     expect(await messageOf(() => registry.make(cart.id, { backend: 'model', model: 'no/such/folder' }))).to.include(

@@ -27,6 +27,13 @@ describe('one env', () => {
     expect(await a.step(0.5)).to.deep.equal(await b.step([0.5]));
   });
 
+  it('gives every step its own result, awaited one by one or not', async () => {
+    const [apart, together] = [single(), single()];
+    for (const env of [apart, together]) await env.reset({ seed: 1 });
+    const results = [await apart.step(0.5), await apart.step(-0.5)];
+    expect(await Promise.all([together.step(0.5), together.step(-0.5)])).to.deep.equal(results);
+  });
+
   it('ends, and must be reset', async () => {
     const env = single(2);
     await env.reset({ seed: 1 });

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { VectorStepResult } from '../../src/core/vector-env.ts';
 import { GroundtwinError } from '../../src/errors.ts';
 import { TaskEnv } from '../../src/task/task-env.ts';
+import type { Pacer } from '../../src/vector/pacer.ts';
 import { SyncVectorEnv } from '../../src/vector/sync-vector-env.ts';
 import { timeLimit } from '../../src/wrappers/time-limit.ts';
 import { codeOf, keepsTheContract, rollout, using } from '../contracts/env-contract.ts';
@@ -207,6 +208,26 @@ describe('actions', () => {
       expect(await codeOf(() => env.step(actions as Float32Array))).to.equal(code);
       expect([...(env.backend as TaskEnv).state]).to.deep.equal(before);
     });
+
+  it('are refused by lane and element', async () => {
+    const env = walkers(2);
+    await env.reset({ seed: 1 });
+    const error = await env.step(Float32Array.of(0, Number.NaN)).catch(({ message }: Error) => message);
+    expect(error).to.match(/action\[0\] of lane 1 is NaN/);
+  });
+
+  it('are refused while an earlier call goes on', async () => {
+    let go = () => {};
+    const wait = () => new Promise<void>((resolve) => (go = resolve));
+    const env = walkers(1, { pacer: { begin() {}, wait, cancel() {} } as unknown as Pacer });
+    await env.reset({ seed: 1 });
+    const first = env.step(Float32Array.of(0));
+    expect(await codeOf(() => env.step(Float32Array.of(0)))).to.equal('ENV_BUSY');
+    expect(await codeOf(() => env.reset())).to.equal('ENV_BUSY');
+    go();
+    await first;
+    await env.reset();
+  });
 
   it('may be plain numbers', async () => {
     const [env, other] = [walkers(2), walkers(2)];

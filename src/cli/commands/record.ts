@@ -4,6 +4,7 @@ import type { EngineName } from '../../core/scene-spec.ts';
 import type { VectorEnv } from '../../core/vector-env.ts';
 import { recordEpisode } from '../../data/record.ts';
 import { TransitionRecorder, writeTransitions } from '../../data/transitions.ts';
+import { GroundtwinError } from '../../errors.ts';
 import { recordReplay, registry } from '../../index.ts';
 import { Rng } from '../../math/rng.ts';
 import type { TaskEnv } from '../../task/task-env.ts';
@@ -45,6 +46,13 @@ async function record(options: RecordOptions): Promise<number> {
   const out = resolve(options.out);
   requirePlaceFor('file', out);
   if (options.replay !== undefined) requirePlaceFor('file', resolve(options.replay), '--replay');
+  if (options.replay !== undefined && resolve(options.replay) === out)
+    throw new GroundtwinError('OPTION_INVALID', {
+      who: 'groundtwin',
+      option: '--replay',
+      value: 'the file of --out',
+      allowed: 'another file',
+    });
   const policy = await policyOf(task, options);
   const { env, through } = await openTruth(options);
   const recorder = new TransitionRecorder(task);
@@ -72,5 +80,5 @@ async function record(options: RecordOptions): Promise<number> {
 async function openTruth({ env: id, engine, replay }: RecordOptions): Promise<{ env: TaskEnv; through?: VectorEnv }> {
   if (replay === undefined) return { env: await registry.truth(id, 1, engine) };
   const vector = await registry.makeVector(id, { lanes: 1, autoreset: 'disabled', engine });
-  return { env: vector.backend as TaskEnv, through: recordReplay(vector, resolve(replay), { engine }) };
+  return { env: vector.backend as TaskEnv, through: recordReplay(vector, resolve(replay)) };
 }
