@@ -106,7 +106,7 @@ describe('lanes in workers', function () {
 
   it('give way to this process', async () => {
     const env = await workers(twoCarts.id, { lanes: 2, workers: 2 });
-    for (const { id } of env.workers) expect(getPriority(id)).to.equal(Math.min(19, getPriority() + 10));
+    for (const { id } of env.workers) expect(getPriority(id!)).to.equal(Math.min(19, getPriority() + 10));
   });
 
   describe('keep the contract', () => {
