@@ -144,3 +144,9 @@ export function gymnasiumPeer(log: (line: string) => void): Peer {
   const python = pythonWith('gymnasium', 'gymnasium-requirements.txt', log);
   return new Peer(python, ['-u', pathOf('gymnasium_peer.py')], { ...process.env, MUJOCO_GL: 'disable', OMP_NUM_THREADS: '1' });
 }
+
+/** PyTorch, on one thread. @throws Absent. */
+export function torchPeer(log: (line: string) => void): Peer {
+  const python = pythonWith('torch', 'torch-requirements.txt', log);
+  return new Peer(python, ['-u', pathOf('torch_peer.py')], { ...process.env, OMP_NUM_THREADS: '1', CUDA_VISIBLE_DEVICES: '' });
+}

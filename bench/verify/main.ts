@@ -1,9 +1,10 @@
 import { mainRows } from './main-rows.ts';
+import { modelRows } from './model-rows.ts';
 import { truthRows } from './truth-rows.ts';
 import { verify } from './verify.ts';
 
 process.exitCode = await verify(
   process.argv.slice(2),
-  { main: mainRows, truth: truthRows },
+  { main: mainRows, truth: truthRows, model: modelRows },
   { out: (text) => process.stdout.write(`${text}\n`), err: (text) => process.stderr.write(`${text}\n`) },
 );

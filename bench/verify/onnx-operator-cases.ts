@@ -1,3 +1,4 @@
+import { conv2d, convTranspose2d } from '../../src/onnx/convolution.ts';
 import type { GraphBuilder } from '../../src/onnx/graph-builder.ts';
 import type { Tensor } from '../../src/onnx/types.ts';
 
@@ -34,6 +35,26 @@ const pairs = [
 
 function onPairs(operator: string, build: Build, low?: number, high?: number): OperatorCase[] {
   return pairs.map((shapes) => operatorCase(operator, shapes, build, low, high));
+}
+
+interface ImageCase {
+  readonly image: readonly number[];
+  readonly kernel: readonly number[];
+  readonly bias: number;
+  readonly stride?: number;
+  readonly padding?: number;
+}
+
+/** There are float32 kernels only, as for Gelu, so differences are taken far apart; these operators are linear in each input, which costs them nothing. */
+function convolutions(operator: 'Conv' | 'ConvTranspose', cases: readonly ImageCase[]): OperatorCase[] {
+  const build = operator === 'Conv' ? conv2d : convTranspose2d;
+  return cases.map(({ image, kernel, bias, ...options }) => ({
+    ...operatorCase(operator, [image, kernel, [bias]], (g, ...inputs) => {
+      const [x, w, b] = inputs.map((input) => g.cast(input, 'float32'));
+      return g.cast(build(g, x!, w!, b!, options), 'float64');
+    }),
+    step: 0.5,
+  }));
 }
 
 /** Summed afterwards, so that a smaller gradient than the operator's output reaches the rule under test. */
@@ -123,6 +144,17 @@ export const operatorCases: readonly OperatorCase[] = [
   operatorCase('Gather', [[2, 4, 3]], (g, a) => g.gather(a, g.constant([3, 0, 3], 'int64'), 1)),
   operatorCase('Gather', [[4, 3]], (g, a) => g.gather(a, g.constant(2, 'int64'))),
   operatorCase('Expand', [[3, 1]], (g, a) => g.expand(a, [2, 3, 4])),
+  { ...operatorCase('Gelu', one, (g, a) => g.cast(g.gelu(g.cast(a, 'float32')), 'float64')), step: 0.01 },
+  ...convolutions('Conv', [
+    { image: [2, 3, 5, 6], kernel: [4, 3, 3, 2], bias: 4 },
+    { image: [2, 2, 7, 8], kernel: [3, 2, 4, 4], bias: 3, stride: 2, padding: 1 },
+    { image: [1, 2, 6, 7], kernel: [2, 2, 3, 3], bias: 2, stride: 3, padding: 2 },
+  ]),
+  ...convolutions('ConvTranspose', [
+    { image: [2, 3, 3, 4], kernel: [3, 4, 3, 2], bias: 4 },
+    { image: [2, 2, 3, 3], kernel: [2, 3, 4, 4], bias: 3, stride: 2, padding: 1 },
+    { image: [1, 2, 3, 4], kernel: [2, 2, 3, 3], bias: 2, stride: 3, padding: 1 },
+  ]),
   operatorCase(
     'ScatterND',
     [

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { Rng } from '../../src/math/rng.ts';
 import { compileTraining, type ParameterSpec, type TensorsByName } from '../../src/onnx/compile-training.ts';
 import { grad } from '../../src/onnx/gradients.ts';
@@ -7,70 +6,11 @@ import { gaussianHead, gaussianLoss, type MlpSpec, mlp } from '../../src/onnx/mo
 import { nodeRuntime, type OnnxTensor } from '../../src/onnx/runtime.ts';
 import { TrainingProgram } from '../../src/onnx/training-program.ts';
 import type { Tensor } from '../../src/onnx/types.ts';
+import { type EnsembleGolden, readGolden } from './onnx-goldens.ts';
 import { type OperatorCase, operatorCases } from './onnx-operator-cases.ts';
-
-/** What scripts/goldens/ensemble_gradients.py wrote: float32 inputs and weights, and PyTorch's gradients of the ensemble's loss. */
-interface Golden {
-  readonly members: number;
-  readonly batch: number;
-  readonly sizes: readonly number[];
-  readonly loss: number;
-  readonly x: readonly number[];
-  readonly y: readonly number[];
-  readonly parameters: Readonly<Record<string, { readonly shape: readonly number[]; readonly values: readonly number[] }>>;
-  readonly gradients: Readonly<Record<string, readonly number[]>>;
-}
-
-const goldenFile = new URL('../../test/goldens/ensemble-gradients.golden.json', import.meta.url);
-
-function readGolden(): Golden {
-  return JSON.parse(readFileSync(goldenFile, 'utf8')) as Golden;
-}
 
 function ensembleLoss(builder: GraphBuilder, parameters: TensorsByName, x: Tensor, y: Tensor, spec: MlpSpec): Tensor {
   return gaussianLoss(builder, gaussianHead(builder, mlp(builder, parameters, x, spec)), y);
-}
-
-/**
- * Gradients of the 5-member ensemble against PyTorch's, float32 graph.
- *
- * @returns the worst over all weights of `max|ours − torch's| / max|torch's|`; the loss is compared too. No unit.
- */
-export async function gradientErrorAgainstGolden(): Promise<number> {
-  const golden = readGolden();
-  const { members, batch, sizes } = golden;
-  const builder = new GraphBuilder();
-  const names = Object.keys(golden.parameters);
-  const parameters = Object.fromEntries(
-    names.map((name) => {
-      const { shape, values } = golden.parameters[name]!;
-      return [name, builder.param(name, shape, Float32Array.from(values))];
-    }),
-  );
-  const x = builder.input('x', 'float32', [members, batch, sizes[0]!]);
-  const y = builder.input('y', 'float32', [members, batch, sizes.at(-1)! / 2]);
-  const loss = ensembleLoss(builder, parameters, x, y, { name: 'ensemble', sizes, members });
-  const gradients = grad(builder, loss, Object.values(parameters));
-  builder.output('loss', loss);
-  gradients.forEach((gradient, index) => {
-    builder.output(`gradient.${names[index]}`, gradient);
-  });
-  const session = await nodeRuntime().load(builder.toModel(), { name: 'golden ensemble' });
-  const results = await session.run({
-    x: { type: 'float32', data: Float32Array.from(golden.x), dims: [members, batch, sizes[0]!] },
-    y: { type: 'float32', data: Float32Array.from(golden.y), dims: [members, batch, sizes.at(-1)! / 2] },
-  });
-  await session.release();
-  const lossError = relativeError(results.loss!.data as Float32Array, [golden.loss]);
-  const errors = names.map((name) => relativeError(results[`gradient.${name}`]!.data as Float32Array, golden.gradients[name]!));
-  return Math.max(lossError, ...errors);
-}
-
-/** `max|a − b| / max|b|`. */
-function relativeError(ours: ArrayLike<number>, theirs: readonly number[]): number {
-  if (ours.length !== theirs.length) return Number.POSITIVE_INFINITY;
-  const scale = Math.max(...theirs.map(Math.abs));
-  return Math.max(...theirs.map((value, index) => Math.abs(ours[index]! - value))) / scale;
 }
 
 /**
@@ -79,7 +19,7 @@ function relativeError(ours: ArrayLike<number>, theirs: readonly number[]): numb
  * @returns how many floats of losses, gradient norms, weights and moments differ in any bit.
  */
 export async function loopBitsDifferent(): Promise<number> {
-  const golden = readGolden();
+  const golden = readGolden<EnsembleGolden>('ensemble-gradients.golden.json');
   const compiled = compileTraining(goldenTraining(golden));
   const steps = 12;
   const rows = golden.members * golden.batch;
@@ -107,7 +47,7 @@ export async function loopBitsDifferent(): Promise<number> {
   return different + (a.step === b.step ? 0 : 1);
 }
 
-function goldenTraining({ members, batch, sizes, parameters }: Golden) {
+function goldenTraining({ members, batch, sizes, parameters }: EnsembleGolden) {
   const spec: MlpSpec = { name: 'ensemble', sizes, members };
   const specs: ParameterSpec[] = Object.entries(parameters).map(([name, { shape, values }]) => ({
     name,

@@ -1,3 +1,4 @@
+import { convolutionGradient, transposedGradient } from './convolution.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 import type { Derivation, NodeMeta } from './graph-core.ts';
 import { sameShape, shapeText } from './shapes.ts';
@@ -64,6 +65,13 @@ export const gradientRules: Readonly<Record<string, GradientRule>> = {
   Silu: ({ builder, saved: [gate], output, gradient }) => [
     () => builder.mul(gradient, builder.add(gate!, builder.mul(output, builder.sub(1, gate!)))),
   ],
+  // Φ(x) + x·φ(x)
+  Gelu: ({ builder, inputs: [x], saved: [share], gradient }) => [
+    () => {
+      const density = builder.mul(builder.exp(builder.mul(builder.square(x!), -0.5)), 1 / Math.sqrt(2 * Math.PI));
+      return builder.mul(gradient, builder.add(share!, builder.mul(x!, density)));
+    },
+  ],
   Softplus: ({ builder, inputs: [x], gradient }) => [() => builder.mul(gradient, builder.sigmoid(x!))],
   Clip: ({ builder, inputs: [x], meta, gradient }) => [
     () => builder.where(builder.and(builder.greaterOrEqual(x!, meta.low!), builder.lessOrEqual(x!, meta.high!)), gradient, 0),
@@ -76,6 +84,8 @@ export const gradientRules: Readonly<Record<string, GradientRule>> = {
     () => reduceTo(builder, builder.matmul(full(), builder.transpose(b!)), [...output.shape.slice(0, -1), a!.shape.at(-1)!], a!),
     () => reduceTo(builder, builder.matmul(builder.transpose(a!), full()), [...output.shape.slice(0, -2), ...b!.shape.slice(-2)], b!),
   ],
+  Conv: convolutionGradient,
+  ConvTranspose: transposedGradient,
   ReduceSum: (context) => [() => kept(context, context.gradient), null],
   ReduceMean: (context) => [() => meanGradient(context), null],
   ReduceMax: (context) => [() => maximumGradient(context), null],
@@ -118,6 +128,7 @@ export const gradientRules: Readonly<Record<string, GradientRule>> = {
 
   // Constant almost everywhere, or made to stop the gradient: nothing flows.
   StopGradient: () => [null],
+  ArgMax: () => [null],
   Floor: () => [null],
   Sign: () => [null],
   Shape: () => [null],

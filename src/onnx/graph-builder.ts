@@ -125,6 +125,13 @@ export class GraphBuilder extends GraphCore {
       return { output: this.mul(x, gate), saved: [gate] };
     });
   }
+  /** `x · Φ(x)` with the normal distribution's Φ, exact (Hendrycks & Gimpel 2016). */
+  gelu(x: Tensor): Tensor {
+    return this.composite('Gelu', [x], () => {
+      const share = this.mul(this.add(this.#unary('Erf', this.mul(x, Math.SQRT1_2)), 1), 0.5);
+      return { output: this.mul(x, share), saved: [share] };
+    });
+  }
   /**
    * `log(1 + exp(x))` as `max(x, 0) − log(sigmoid(|x|))`: finite for every finite `x`.
    * ONNX Runtime's own kernel handles one number at a time (5 % of an ensemble's training step) and does not exist for float64.
@@ -167,6 +174,12 @@ export class GraphBuilder extends GraphCore {
   /** Sum of squares in one pass. */
   reduceSumSquare(x: Tensor, axes?: readonly number[], keepDimensions = false): Tensor {
     return this.#reduce('ReduceSumSquare', x, axes, keepDimensions);
+  }
+  /** Index of the largest element along `axis`, the first of equals: int64, without that axis. No gradient flows. */
+  argMax(x: Tensor, axis = -1): Tensor {
+    const at = this.#axis('ArgMax', x, axis);
+    const attributes = { axis: { kind: 'int', value: at }, keepdims: { kind: 'int', value: 0 } } as const;
+    return this.node('ArgMax', [x], 'int64', reducedShape(x.shape, [at], false), { attributes, meta: { axis: at } });
   }
   softmax(x: Tensor, axis = -1): Tensor {
     return this.#alongAxis('Softmax', x, axis);

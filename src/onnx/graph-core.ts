@@ -49,6 +49,9 @@ export interface NodeMeta {
   readonly axis?: number;
   readonly start?: number;
   readonly exponent?: number;
+  readonly stride?: number;
+  readonly padding?: number;
+  readonly dilation?: number;
   readonly low?: number;
   readonly high?: number;
 }

@@ -10,11 +10,14 @@ export {
   type TensorsByName,
   type TrainingSpec,
 } from './compile-training.ts';
+export { type ConvolutionOptions, conv2d, convTranspose2d, type TransposedOptions } from './convolution.ts';
 export { gradientRules } from './gradient-rules.ts';
 export { grad } from './gradients.ts';
 export { GraphBuilder, type Operand } from './graph-builder.ts';
+export * from './image-modules.ts';
 export { inspectModel, listOperators, type ModelInspection, type ModelValue } from './model-reader.ts';
 export * from './modules.ts';
+export * from './quantisation.ts';
 export {
   type NodeRuntimeOptions,
   nodeRuntime,
@@ -25,4 +28,5 @@ export {
   type OnnxTensor,
 } from './runtime.ts';
 export { type TrainingChunk, TrainingProgram, type TrainingState } from './training-program.ts';
+export * from './transformer.ts';
 export type { AnyDataType, DataType, Dimension, Shape, Tensor, TensorData } from './types.ts';

@@ -148,16 +148,72 @@ export function gruParameters(name: string, inputs: number, size: number, rng: R
  */
 export function gruCell(builder: GraphBuilder, parameters: TensorsByName, name: string, x: Tensor, hidden: Tensor): Tensor {
   return builder.scope(name, () => {
-    const size = Number(hidden.shape.at(-1));
-    const get = (part: string) => parameters[`${name}.${part}`] ?? builder.fail(`there is no parameter '${name}.${part}'`);
-    const split = (gates: Tensor) => builder.split(gates, [size, size, size], -1) as [Tensor, Tensor, Tensor];
-    const [resetX, updateX, newX] = split(linear(builder, x, get('input'), get('inputBias')));
-    const [resetH, updateH, newH] = split(linear(builder, hidden, get('hidden'), get('hiddenBias')));
-    const reset = builder.sigmoid(builder.add(resetX, resetH));
-    const keep = builder.sigmoid(builder.add(updateX, updateH));
-    const candidate = builder.tanh(builder.add(newX, builder.mul(reset, newH)));
-    return builder.add(candidate, builder.mul(keep, builder.sub(hidden, candidate)));
+    const input = gateWeights(builder, parameters, name, 'input');
+    return gruStep(builder, gatesOf(builder, x, input), hidden, gateWeights(builder, parameters, name, 'hidden'));
   });
+}
+
+/**
+ * A gated recurrent unit over a sequence; what comes in goes through its weights once, for all steps together.
+ *
+ * @param x - float `[steps, batch, inputs]`, steps fixed. @param start - hidden state before the first step, float `[batch, size]`.
+ * @returns the hidden states after each step, `[steps, batch, size]`.
+ */
+export function gru(builder: GraphBuilder, parameters: TensorsByName, name: string, x: Tensor, start: Tensor): Tensor {
+  return builder.scope(name, () => {
+    const steps = x.shape[0];
+    if (typeof steps !== 'number') builder.fail(`the number of steps must be fixed, not '${steps}'`);
+    const input = gatesOf(builder, x, gateWeights(builder, parameters, name, 'input'));
+    const weights = gateWeights(builder, parameters, name, 'hidden');
+    const all: Tensor[] = [];
+    let hidden = start;
+    for (let step = 0; step < steps; step++) {
+      const at = (gates: Tensor) => builder.reshape(builder.slice(gates, 0, step, step + 1), gates.shape.slice(1));
+      hidden = gruStep(builder, { open: at(input.open), fresh: at(input.fresh) }, hidden, weights);
+      all.push(builder.reshape(hidden, [1, ...hidden.shape]));
+    }
+    return builder.concat(all, 0);
+  });
+}
+
+/** Reset and update side by side, and new, apart from each other: cutting weights costs less than cutting what comes of them at every step. */
+interface Gates {
+  /** `[…, 2·size]` */
+  readonly open: Tensor;
+  /** `[…, size]` */
+  readonly fresh: Tensor;
+}
+
+interface GateWeights {
+  readonly weight: Gates;
+  readonly bias: Gates;
+}
+
+function gateWeights(builder: GraphBuilder, parameters: TensorsByName, name: string, part: 'input' | 'hidden'): GateWeights {
+  const get = partsOf(builder, parameters, name);
+  const cut = (tensor: Tensor): Gates => {
+    const size = Number(tensor.shape.at(-1)) / 3;
+    const [open, fresh] = builder.split(tensor, [2 * size, size], -1);
+    return { open: open!, fresh: fresh! };
+  };
+  return { weight: cut(get(part)), bias: cut(get(`${part}Bias`)) };
+}
+
+function gatesOf(builder: GraphBuilder, x: Tensor, { weight, bias }: GateWeights): Gates {
+  return { open: linear(builder, x, weight.open, bias.open), fresh: linear(builder, x, weight.fresh, bias.fresh) };
+}
+
+/** @param input - of this step, before its functions. */
+function gruStep(builder: GraphBuilder, input: Gates, hidden: Tensor, weights: GateWeights): Tensor {
+  const size = Number(hidden.shape.at(-1));
+  const past = gatesOf(builder, hidden, weights);
+  const [reset, keep] = builder.split(builder.sigmoid(builder.add(input.open, past.open)), [size, size], -1) as [Tensor, Tensor];
+  const candidate = builder.tanh(builder.add(input.fresh, builder.mul(reset, past.fresh)));
+  return builder.add(candidate, builder.mul(keep, builder.sub(hidden, candidate)));
+}
+
+function partsOf(builder: GraphBuilder, parameters: TensorsByName, name: string): (part: string) => Tensor {
+  return (part) => parameters[`${name}.${part}`] ?? builder.fail(`there is no parameter '${name}.${part}'`);
 }
 
 /** Parameters of `layerNorm`: scale 1 and shift 0, free of weight decay. */
@@ -171,7 +227,7 @@ export function layerNormParameters(name: string, size: number): ParameterSpec[]
 /** Layer normalisation over the last axis (Ba et al. 2016). */
 export function layerNorm(builder: GraphBuilder, parameters: TensorsByName, name: string, x: Tensor, epsilon = 1e-5): Tensor {
   return builder.scope(name, () => {
-    const get = (part: string) => parameters[`${name}.${part}`] ?? builder.fail(`there is no parameter '${name}.${part}'`);
+    const get = partsOf(builder, parameters, name);
     const centred = builder.sub(x, builder.reduceMean(x, [-1], true));
     const variance = builder.reduceMean(builder.square(centred), [-1], true);
     const normal = builder.div(centred, builder.sqrt(builder.add(variance, epsilon)));

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { PILE_STEP_s, pileMjcf, pilePositions, pileScene } from '../../bench/peers/pile.ts';
 import { environmentName, Peer, peerCache, readAnswer } from '../../bench/peers/python-peer.ts';
-import { gymnasiumRows, pileTimings, speedOf, type Track, timeInTurns, trackError } from '../../bench/verify/gymnasium-rows.ts';
+import { speedOf, timeInTurns } from '../../bench/speed/turns.ts';
+import { gymnasiumRows, pileTimings, type Track, trackError } from '../../bench/verify/gymnasium-rows.ts';
 import { registry } from '../../src/index.ts';
 import { Rng } from '../../src/math/rng.ts';
 import { sample, type TypedArray } from '../../src/spaces/space.ts';

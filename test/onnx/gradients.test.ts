@@ -1,16 +1,19 @@
-import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
+import { goldenErrors } from '../../bench/verify/onnx-goldens.ts';
 import { operatorCases } from '../../bench/verify/onnx-operator-cases.ts';
-import { float32RuleErrors, gradientErrorAgainstGolden, worstOperatorRuleError } from '../../bench/verify/onnx-rows.ts';
+import { float32RuleErrors, worstOperatorRuleError } from '../../bench/verify/onnx-rows.ts';
 import { gradientRules } from '../../src/onnx/gradient-rules.ts';
 import { grad } from '../../src/onnx/gradients.ts';
 import { GraphBuilder } from '../../src/onnx/graph-builder.ts';
-import { gruCell, layerNorm } from '../../src/onnx/modules.ts';
 import { floats, numbers, runGraph, thrown } from './run-graph.ts';
+
+/** Their kernels, or a step of their case, are float32: differences are rough. */
+const rough = ['Cast', 'Conv', 'ConvTranspose', 'Gelu'];
 
 /** Operators whose entry says that nothing flows. */
 const withoutFlow = [
   'StopGradient',
+  'ArgMax',
   'Floor',
   'Sign',
   'Shape',
@@ -24,18 +27,6 @@ const withoutFlow = [
   'Not',
 ];
 
-interface GruGolden {
-  readonly inputs: number;
-  readonly size: number;
-  readonly batch: number;
-  readonly steps: number;
-  readonly loss: number;
-  readonly last: number[];
-  readonly x: number[];
-  readonly parameters: Record<string, { shape: number[]; values: number[] }>;
-  readonly gradients: Record<string, number[]>;
-}
-
 describe('gradients', () => {
   it('has a finite-difference case for every rule through which a gradient flows', () => {
     const covered = new Set(operatorCases.map(({ operator }) => operator));
@@ -44,46 +35,15 @@ describe('gradients', () => {
 
   it('agrees with central differences for every operator', async () => {
     for (const { operator, error } of await worstOperatorRuleError())
-      expect(error, operator).to.be.below(operator === 'Cast' ? 1e-4 : 1e-8);
+      expect(error, operator).to.be.below(rough.includes(operator) ? 1e-4 : 1e-8);
   }).timeout(20_000);
 
   it('has float32 kernels for every rule that agree with the float64 ones', async () => {
     for (const { operator, error } of await float32RuleErrors()) expect(error, operator).to.be.below(2e-6);
   }).timeout(20_000);
 
-  it("agrees with PyTorch's gradients of the ensemble", async () => {
-    expect(await gradientErrorAgainstGolden()).to.be.below(2e-5);
-  });
-
-  it("agrees with PyTorch's gradients of an unrolled GRU with layer norm", async () => {
-    const golden = JSON.parse(readFileSync(new URL('../goldens/gru-gradients.golden.json', import.meta.url), 'utf8')) as GruGolden;
-    const builder = new GraphBuilder();
-    const parameters = Object.fromEntries(
-      Object.entries(golden.parameters).map(([name, { shape, values }]) => [name, builder.param(name, shape, Float32Array.from(values))]),
-    );
-    const x = builder.input('x', 'float32', [golden.steps, golden.batch, golden.inputs]);
-    let hidden = builder.constant(new Float32Array(golden.batch * golden.size), 'float32', [golden.batch, golden.size]);
-    let loss = builder.constant(0);
-    for (let step = 0; step < golden.steps; step++) {
-      const input = builder.reshape(builder.slice(x, 0, step, step + 1), [golden.batch, golden.inputs]);
-      hidden = gruCell(builder, parameters, 'gru', input, hidden);
-      loss = builder.add(loss, builder.reduceMean(builder.power(layerNorm(builder, parameters, 'norm', hidden), 3)));
-    }
-    builder.output('loss', loss);
-    builder.output('last', hidden);
-    grad(builder, loss, Object.values(parameters)).forEach((gradient, index) => {
-      builder.output(`gradient.${Object.keys(parameters)[index]}`, gradient);
-    });
-    const results = await runGraph(builder, { x: floats(golden.x, [golden.steps, golden.batch, golden.inputs]) });
-    expect(numbers(results.loss)[0]).to.be.closeTo(golden.loss, 1e-5);
-    numbers(results.last).forEach((value, index) => {
-      expect(value).to.be.closeTo(golden.last[index]!, 1e-6);
-    });
-    for (const [name, expected] of Object.entries(golden.gradients)) {
-      const scale = Math.max(...expected.map(Math.abs));
-      const worst = Math.max(...numbers(results[`gradient.${name}`]).map((value, index) => Math.abs(value - expected[index]!)));
-      expect(worst / scale, name).to.be.below(2e-5);
-    }
+  it("agrees with PyTorch's gradients of ensemble, GRU, transformer block and VAE", async () => {
+    for (const { name, error } of await goldenErrors()) expect(error, name).to.be.below(2e-5);
   });
 
   it('names operator and scope of a missing rule when the graph is built', () => {
