@@ -1,7 +1,7 @@
 import { convolutionGradient, transposedGradient } from './convolution.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 import type { Derivation, NodeMeta } from './graph-core.ts';
-import { sameShape, shapeText } from './shapes.ts';
+import { elementCount, sameShape, shapeText } from './shapes.ts';
 import type { Shape, Tensor } from './types.ts';
 
 /**
@@ -80,10 +80,7 @@ export const gradientRules: Readonly<Record<string, GradientRule>> = {
   ],
   Cast: ({ builder, inputs: [x], gradient }) => [() => builder.cast(gradient, x!.dtype)],
 
-  MatMul: ({ builder, inputs: [a, b], output, full }) => [
-    () => reduceTo(builder, builder.matmul(full(), builder.transpose(b!)), [...output.shape.slice(0, -1), a!.shape.at(-1)!], a!),
-    () => reduceTo(builder, builder.matmul(builder.transpose(a!), full()), [...output.shape.slice(0, -2), ...b!.shape.slice(-2)], b!),
-  ],
+  MatMul: matmulGradient,
   Conv: convolutionGradient,
   ConvTranspose: transposedGradient,
   ReduceSum: (context) => [() => kept(context, context.gradient), null],
@@ -221,6 +218,25 @@ function maximumGradient(context: RuleContext): Tensor {
   const x = inputs[0]!;
   const mask = builder.cast(builder.equal(x, kept(context, output)), x.dtype);
   return builder.mul(builder.div(mask, builder.reduceSum(mask, meta.axes, true)), kept(context, gradient));
+}
+
+/**
+ * Many rows times one matrix are one product, and so are its gradients: taken batch by batch they would be many small products and a sum of them.
+ */
+function matmulGradient({ builder, inputs, output, full }: RuleContext): readonly (() => Tensor)[] {
+  const [a, b] = [inputs[0]!, inputs[1]!];
+  const rows = elementCount(a.shape.slice(0, -1));
+  if (b.shape.length === 2 && a.shape.length > 2 && rows !== undefined) {
+    const flat = (x: Tensor) => builder.reshape(x, [rows, x.shape.at(-1)!]);
+    return [
+      () => builder.reshape(builder.matmul(flat(full()), builder.transpose(b)), a.shape),
+      () => builder.matmul(builder.transpose(flat(a)), flat(full())),
+    ];
+  }
+  return [
+    () => reduceTo(builder, builder.matmul(full(), builder.transpose(b)), [...output.shape.slice(0, -1), a.shape.at(-1)!], a),
+    () => reduceTo(builder, builder.matmul(builder.transpose(a), full()), [...output.shape.slice(0, -2), ...b.shape.slice(-2)], b),
+  ];
 }
 
 function concatGradient(builder: GraphBuilder, inputs: readonly Tensor[], axis: number, full: () => Tensor): readonly (() => Tensor)[] {

@@ -147,14 +147,11 @@ export function gruParameters(name: string, inputs: number, size: number, rng: R
  * @returns the next hidden state, `[batch, size]`.
  */
 export function gruCell(builder: GraphBuilder, parameters: TensorsByName, name: string, x: Tensor, hidden: Tensor): Tensor {
-  return builder.scope(name, () => {
-    const input = gateWeights(builder, parameters, name, 'input');
-    return gruStep(builder, gatesOf(builder, x, input), hidden, gateWeights(builder, parameters, name, 'hidden'));
-  });
+  return builder.scope(name, () => gruStep(builder, gruWeights(builder, parameters, name), x, hidden));
 }
 
 /**
- * A gated recurrent unit over a sequence; what comes in goes through its weights once, for all steps together.
+ * A gated recurrent unit over a sequence.
  *
  * @param x - float `[steps, batch, inputs]`, steps fixed. @param start - hidden state before the first step, float `[batch, size]`.
  * @returns the hidden states after each step, `[steps, batch, size]`.
@@ -163,52 +160,57 @@ export function gru(builder: GraphBuilder, parameters: TensorsByName, name: stri
   return builder.scope(name, () => {
     const steps = x.shape[0];
     if (typeof steps !== 'number') builder.fail(`the number of steps must be fixed, not '${steps}'`);
-    const input = gatesOf(builder, x, gateWeights(builder, parameters, name, 'input'));
-    const weights = gateWeights(builder, parameters, name, 'hidden');
+    const weights = gruWeights(builder, parameters, name);
     const all: Tensor[] = [];
     let hidden = start;
     for (let step = 0; step < steps; step++) {
-      const at = (gates: Tensor) => builder.reshape(builder.slice(gates, 0, step, step + 1), gates.shape.slice(1));
-      hidden = gruStep(builder, { open: at(input.open), fresh: at(input.fresh) }, hidden, weights);
+      const given = builder.reshape(builder.slice(x, 0, step, step + 1), x.shape.slice(1));
+      hidden = gruStep(builder, weights, given, hidden);
       all.push(builder.reshape(hidden, [1, ...hidden.shape]));
     }
     return builder.concat(all, 0);
   });
 }
 
-/** Reset and update side by side, and new, apart from each other: cutting weights costs less than cutting what comes of them at every step. */
-interface Gates {
-  /** `[…, 2·size]` */
-  readonly open: Tensor;
-  /** `[…, size]` */
-  readonly fresh: Tensor;
+interface Layer {
+  readonly weight: Tensor;
+  readonly bias: Tensor;
 }
 
-interface GateWeights {
-  readonly weight: Gates;
-  readonly bias: Gates;
+/** Weights as a step uses them: cutting and joining these once costs less than cutting and adding what comes of them at every step. */
+interface GruWeights {
+  /** Reset and update side by side; the biases of both are added to what comes in. */
+  readonly openInput: Layer;
+  readonly openHidden: Tensor;
+  /** The new gate, which needs them apart. */
+  readonly freshInput: Layer;
+  readonly freshHidden: Layer;
 }
 
-function gateWeights(builder: GraphBuilder, parameters: TensorsByName, name: string, part: 'input' | 'hidden'): GateWeights {
+function gruWeights(builder: GraphBuilder, parameters: TensorsByName, name: string): GruWeights {
   const get = partsOf(builder, parameters, name);
-  const cut = (tensor: Tensor): Gates => {
-    const size = Number(tensor.shape.at(-1)) / 3;
-    const [open, fresh] = builder.split(tensor, [2 * size, size], -1);
-    return { open: open!, fresh: fresh! };
+  const cut = (part: string) => {
+    const size = Number(get(part).shape.at(-1)) / 3;
+    return builder.split(get(part), [2 * size, size], -1) as [Tensor, Tensor];
   };
-  return { weight: cut(get(part)), bias: cut(get(`${part}Bias`)) };
+  const [openInput, freshInput] = cut('input');
+  const [openHidden, freshHidden] = cut('hidden');
+  const [openInputBias, freshInputBias] = cut('inputBias');
+  const [openHiddenBias, freshHiddenBias] = cut('hiddenBias');
+  return {
+    openInput: { weight: openInput, bias: builder.add(openInputBias, openHiddenBias) },
+    openHidden,
+    freshInput: { weight: freshInput, bias: freshInputBias },
+    freshHidden: { weight: freshHidden, bias: freshHiddenBias },
+  };
 }
 
-function gatesOf(builder: GraphBuilder, x: Tensor, { weight, bias }: GateWeights): Gates {
-  return { open: linear(builder, x, weight.open, bias.open), fresh: linear(builder, x, weight.fresh, bias.fresh) };
-}
-
-/** @param input - of this step, before its functions. */
-function gruStep(builder: GraphBuilder, input: Gates, hidden: Tensor, weights: GateWeights): Tensor {
+function gruStep(builder: GraphBuilder, { openInput, openHidden, freshInput, freshHidden }: GruWeights, x: Tensor, hidden: Tensor): Tensor {
   const size = Number(hidden.shape.at(-1));
-  const past = gatesOf(builder, hidden, weights);
-  const [reset, keep] = builder.split(builder.sigmoid(builder.add(input.open, past.open)), [size, size], -1) as [Tensor, Tensor];
-  const candidate = builder.tanh(builder.add(input.fresh, builder.mul(reset, past.fresh)));
+  const through = (input: Tensor, { weight, bias }: Layer) => linear(builder, input, weight, bias);
+  const gates = builder.sigmoid(builder.add(builder.matmul(hidden, openHidden), through(x, openInput)));
+  const [reset, keep] = builder.split(gates, [size, size], -1) as [Tensor, Tensor];
+  const candidate = builder.tanh(builder.add(through(x, freshInput), builder.mul(reset, through(hidden, freshHidden))));
   return builder.add(candidate, builder.mul(keep, builder.sub(hidden, candidate)));
 }
 
