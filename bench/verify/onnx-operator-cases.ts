@@ -154,6 +154,7 @@ export const operatorCases: readonly OperatorCase[] = [
     { image: [2, 3, 3, 4], kernel: [3, 4, 3, 2], bias: 4 },
     { image: [2, 2, 3, 3], kernel: [2, 3, 4, 4], bias: 3, stride: 2, padding: 1 },
     { image: [1, 2, 3, 4], kernel: [2, 2, 3, 3], bias: 2, stride: 3, padding: 1 },
+    { image: [3, 4, 1, 1], kernel: [4, 2, 3, 2], bias: 2, stride: 2 },
   ]),
   operatorCase(
     'ScatterND',

@@ -54,6 +54,7 @@ export function convTranspose2d(builder: GraphBuilder, x: Tensor, kernel: Tensor
   const [from, features, rows, columns] = imageShape(builder, 'ConvTranspose', kernel);
   if (channels !== from)
     builder.fail(`ConvTranspose: ${shapeText(x.shape)} has ${channels} channels, the kernel ${shapeText(kernel.shape)} takes ${from}`);
+  if (height === 1 && width === 1 && padding === 0 && extra[0] === 0 && extra[1] === 0) return spreadPixel(builder, x, kernel, bias);
   const out = (size: number, length: number, more: number) => (size - 1) * stride - 2 * padding + length + more;
   const shape = [batch, features, out(height, rows, extra[0]), out(width, columns, extra[1])];
   return builder.node('ConvTranspose', bias ? [x, kernel, bias] : [x, kernel], x.dtype, shape, {
@@ -64,6 +65,15 @@ export function convTranspose2d(builder: GraphBuilder, x: Tensor, kernel: Tensor
     },
     meta: { stride, padding },
   });
+}
+
+/** Of an image of one pixel it is one product of matrices, which ONNX Runtime's kernel takes six times as long for. */
+function spreadPixel(builder: GraphBuilder, x: Tensor, kernel: Tensor, bias: Tensor | undefined): Tensor {
+  const [batch, channels] = x.shape as readonly [Dimension, number];
+  const [, features, rows, columns] = kernel.shape as readonly [number, number, number, number];
+  const flat = builder.reshape(kernel, [channels, features * rows * columns]);
+  const image = builder.reshape(builder.matmul(builder.reshape(x, [batch, channels]), flat), [batch, features, rows, columns]);
+  return bias ? builder.add(image, builder.reshape(bias, [features, 1, 1])) : image;
 }
 
 /** Gradients of `conv2d`: to the image a transposed convolution; to the kernel a convolution of image and gradient with batch and channels swapped. */
