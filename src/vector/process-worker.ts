@@ -6,7 +6,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readSync, writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { getPriority, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { deserialize, serialize } from 'node:v8';
 import { Worker } from 'node:worker_threads';
@@ -206,28 +205,13 @@ class ProcessLink implements WorkerLink {
 
 /** @param url - the root that calls `serveInProcess`. */
 export async function startProcess(url: URL, config: WorkerConfig): Promise<WorkerLink> {
-  // What tasks print goes to standard error: standard output belongs to the program.
-  const child = spawn(process.execPath, [...loaderFlags(url), fileURLToPath(url)], { stdio: ['pipe', 2, 2, 'pipe'] });
-  giveWay(child);
-  const link = new ProcessLink(child);
+  const link = new ProcessLink(
+    // What tasks print goes to standard error: standard output belongs to the program.
+    spawn(process.execPath, [...loaderFlags(url), fileURLToPath(url)], { stdio: ['pipe', 2, 2, 'pipe'] }),
+  );
   await link.begin(config);
   return link;
 }
-
-/**
- * Workers have less urgency than who gives them work: otherwise the first to be woken takes the processor from it before it has woken the others,
- * which cost a tenth of the speed of two workers on two cores.
- */
-function giveWay({ pid }: ChildProcess): void {
-  try {
-    if (pid !== undefined) setPriority(pid, Math.min(lowestUrgency, getPriority() + workerNiceness));
-  } catch {
-    // Not allowed here, or gone already: then without.
-  }
-}
-
-const workerNiceness = 10;
-const lowestUrgency = 19;
 
 /** The child's end: serves until the pipe is closed, then leaves the process. Reads and writes block, which is faster than the event loop by some 15 µs a step. */
 export async function serveInProcess(build: BuildBackend): Promise<void> {

@@ -1,4 +1,3 @@
-import { getPriority } from 'node:os';
 import { expect } from 'chai';
 import { laneOf } from '../../src/check/play.ts';
 import type { AutoresetMode, VectorEnv, VectorStepResult } from '../../src/core/vector-env.ts';
@@ -102,11 +101,6 @@ describe('lanes in workers', function () {
     opened.push(calm);
     expect(await story(cart, 'nextStep')).to.deep.equal(await story(calm, 'nextStep'));
     expect(cart).to.be.instanceOf(WorkerVectorEnv);
-  });
-
-  it('give way to this process', async () => {
-    const env = await workers(twoCarts.id, { lanes: 2, workers: 2 });
-    for (const { id } of env.workers) expect(getPriority(id!)).to.equal(Math.min(19, getPriority() + 10));
   });
 
   describe('keep the contract', () => {
