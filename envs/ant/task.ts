@@ -1,4 +1,5 @@
 import type { MutableStateView, StateView } from '../../src/core/state-spec.ts';
+import { rotateBackInto, rotateInto } from '../../src/math/rotation.ts';
 import { assetRobot } from '../../src/scene/assets.ts';
 import { withSensors } from '../../src/scene/compose.ts';
 import { type TypedArray, unbounded, unitBox } from '../../src/spaces/space.ts';
@@ -42,18 +43,6 @@ type AntState = StateView<typeof state>;
 function isHealthy(next: AntState): boolean {
   const height_m = next.position_m[2]!;
   return height_m >= 0.2 && height_m <= 1;
-}
-
-/** Turns a vector out of the torso's frame into the world's (sign 1) or back (−1). */
-function turn(q: Float64Array, from: ArrayLike<number>, at: number, sign: 1 | -1, out: Float64Array, outAt: number): void {
-  const [x, y, z, w] = [sign * q[0]!, sign * q[1]!, sign * q[2]!, q[3]!];
-  const [a, b, c] = [from[at]!, from[at + 1]!, from[at + 2]!];
-  const tx = 2 * (y * c - z * b);
-  const ty = 2 * (z * a - x * c);
-  const tz = 2 * (x * b - y * a);
-  out[outAt] = a + w * tx + y * tz - z * ty;
-  out[outAt + 1] = b + w * ty + z * tx - x * tz;
-  out[outAt + 2] = c + w * tz + x * ty - y * tx;
 }
 
 /** Sum of squares of what touches, each part cut at 1. */
@@ -106,7 +95,7 @@ export const ant = defineTask({
     pose.set(from.position_m);
     pose.set(from.orientation_xyzw, 3);
     motion.set(from.velocity_mps);
-    turn(from.orientation_xyzw, from.turning_radps, 0, 1, motion, 3);
+    rotateInto(from.orientation_xyzw, 0, from.turning_radps[0]!, from.turning_radps[1]!, from.turning_radps[2]!, motion, 3);
     world.setBody(TORSO, pose, motion);
   },
   read(world, into) {
@@ -118,7 +107,7 @@ export const ant = defineTask({
     into.position_m.set(pose.subarray(0, 3));
     into.orientation_xyzw.set(pose.subarray(3));
     into.velocity_mps.set(motion.subarray(0, 3));
-    turn(into.orientation_xyzw, motion, 3, -1, into.turning_radps, 0);
+    rotateBackInto(into.orientation_xyzw, 0, motion[3]!, motion[4]!, motion[5]!, into.turning_radps, 0);
     readContacts(world, into);
   },
   actuate: driveRobot(robot),

@@ -3,19 +3,11 @@
 Weights and inputs are float32, gradients are taken in float64. Run as ensemble_gradients.py.
 """
 
-import json
-import pathlib
-
-import numpy as np
 import torch
 
+from torch_golden import flat, write
+
 INPUTS, SIZE, BATCH, STEPS = 3, 5, 4, 6
-OUTPUT = pathlib.Path(__file__).parents[2] / "test" / "goldens" / "gru-gradients.golden.json"
-
-
-def flat(tensor):
-    """Shortest decimals that give back the same float32."""
-    return [float(str(value)) for value in tensor.detach().numpy().astype(np.float32).ravel()]
 
 
 def main():
@@ -39,9 +31,9 @@ def main():
     loss.backward()
     gradients = {name: flat(w.grad.T) for name, w in [("gru.input", cell.weight_ih), ("gru.hidden", cell.weight_hh)]}
     gradients |= {name: flat(v.grad) for name, v in [("gru.inputBias", cell.bias_ih), ("gru.hiddenBias", cell.bias_hh), ("norm.scale", norm.weight), ("norm.shift", norm.bias)]}
-    golden = {"madeBy": "scripts/goldens/gru_gradients.py", "torch": torch.__version__, "inputs": INPUTS, "size": SIZE, "batch": BATCH, "steps": STEPS}
+    golden = {"inputs": INPUTS, "size": SIZE, "batch": BATCH, "steps": STEPS}
     golden |= {"loss": loss.item(), "last": flat(hidden), "x": flat(x), "parameters": parameters, "gradients": gradients}
-    OUTPUT.write_text(json.dumps(golden, separators=(",", ":")) + "\n")
+    write("gru-gradients", **golden)
 
 
 main()

@@ -3,24 +3,11 @@
 Weights and inputs are float32, gradients are taken in float64. Run as ensemble_gradients.py.
 """
 
-import json
-import pathlib
-
-import numpy as np
 import torch
 
+from torch_golden import flat, turned, write
+
 SIZE, HEADS, HIDDEN, BATCH, TOKENS = 8, 2, 16, 3, 5
-OUTPUT = pathlib.Path(__file__).parents[2] / "test" / "goldens" / "transformer-gradients.golden.json"
-
-
-def flat(tensor):
-    """Shortest decimals that give back the same float32."""
-    return [float(str(value)) for value in tensor.detach().numpy().astype(np.float32).ravel()]
-
-
-def turned(tensor):
-    """Torch keeps the weights of a layer as [out, in], we as [in, out]."""
-    return tensor.T if tensor.dim() == 2 else tensor
 
 
 def main():
@@ -51,10 +38,9 @@ def main():
     loss = (output**3).mean()
     loss.backward()
     gradients = {name: flat(turned(w.grad)) for name, w in ours.items()}
-    golden = {"madeBy": "scripts/goldens/transformer_gradients.py", "torch": torch.__version__}
-    golden |= {"size": SIZE, "heads": HEADS, "hidden": HIDDEN, "batch": BATCH, "tokens": TOKENS}
+    golden = {"size": SIZE, "heads": HEADS, "hidden": HIDDEN, "batch": BATCH, "tokens": TOKENS}
     golden |= {"loss": loss.item(), "output": flat(output), "x": flat(x), "parameters": parameters, "gradients": gradients}
-    OUTPUT.write_text(json.dumps(golden, separators=(",", ":")) + "\n")
+    write("transformer-gradients", **golden)
 
 
 main()

@@ -3,25 +3,12 @@
 Weights and inputs are float32, gradients are taken in float64. Run as ensemble_gradients.py.
 """
 
-import json
-import pathlib
-
-import numpy as np
 import torch
 from torch.nn import functional
 
+from torch_golden import flat, turned, write
+
 SIDE, CHANNELS, LATENT, BATCH = 14, 3, 4, 3
-OUTPUT = pathlib.Path(__file__).parents[2] / "test" / "goldens" / "vae-gradients.golden.json"
-
-
-def flat(tensor):
-    """Shortest decimals that give back the same float32."""
-    return [float(str(value)) for value in tensor.detach().numpy().astype(np.float32).ravel()]
-
-
-def turned(tensor):
-    """Torch keeps the weights of a layer as [out, in], we as [in, out]."""
-    return tensor.T if tensor.dim() == 2 else tensor
 
 
 def main():
@@ -55,10 +42,9 @@ def main():
     loss.backward()
     gradients = {name: flat(turned(w.grad)) for name, w in ours.items()}
     gradients |= {name: flat(w.grad) for name, w in kernels.items()}
-    golden = {"madeBy": "scripts/goldens/vae_gradients.py", "torch": torch.__version__}
-    golden |= {"side": SIDE, "channels": CHANNELS, "latent": LATENT, "batch": BATCH, "loss": loss.item()}
+    golden = {"side": SIDE, "channels": CHANNELS, "latent": LATENT, "batch": BATCH, "loss": loss.item()}
     golden |= {"images": flat(images), "noise": flat(noise), "parameters": parameters, "gradients": gradients}
-    OUTPUT.write_text(json.dumps(golden, separators=(",", ":")) + "\n")
+    write("vae-gradients", **golden)
 
 
 main()

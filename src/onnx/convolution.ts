@@ -67,7 +67,7 @@ export function convTranspose2d(builder: GraphBuilder, x: Tensor, kernel: Tensor
   });
 }
 
-/** Of an image of one pixel it is one product of matrices, which ONNX Runtime's kernel takes six times as long for. */
+/** Of an image of one pixel it is one product of matrices, which ONNX Runtime's kernel takes several times as long for. */
 function spreadPixel(builder: GraphBuilder, x: Tensor, kernel: Tensor, bias: Tensor | undefined): Tensor {
   const [batch, channels] = x.shape as readonly [Dimension, number];
   const [, features, rows, columns] = kernel.shape as readonly [number, number, number, number];

@@ -2,7 +2,7 @@ import type { Rng } from '../math/rng.ts';
 import type { ParameterSpec, TensorsByName } from './compile-training.ts';
 import { conv2d, convTranspose2d } from './convolution.ts';
 import type { GraphBuilder } from './graph-builder.ts';
-import { type Activation, activate, uniformFanIn } from './modules.ts';
+import { type Activation, activate, partsOf, uniformFanIn } from './modules.ts';
 import type { Tensor } from './types.ts';
 
 /** One layer of a convolutional network; square kernels. */
@@ -47,7 +47,7 @@ export function convNetParameters(spec: ConvNetSpec, rng: Rng): ParameterSpec[] 
 export function convNet(builder: GraphBuilder, parameters: TensorsByName, x: Tensor, spec: ConvNetSpec): Tensor {
   const { name, layers, activation = 'relu', lastActivation = activation } = spec;
   const laid = spec.transposed ? convTranspose2d : conv2d;
-  const get = (part: string) => parameters[`${name}.${part}`] ?? builder.fail(`there is no parameter '${name}.${part}'`);
+  const get = partsOf(builder, parameters, name);
   return builder.scope(name, () =>
     layers.reduce(
       (image, { stride = 1, padding = 0 }, i) =>

@@ -214,7 +214,8 @@ function gruStep(builder: GraphBuilder, { openInput, openHidden, freshInput, fre
   return builder.add(candidate, builder.mul(keep, builder.sub(hidden, candidate)));
 }
 
-function partsOf(builder: GraphBuilder, parameters: TensorsByName, name: string): (part: string) => Tensor {
+/** Looks up the parameters `name.part`. @throws GRAPH_INVALID, from what it returns, for one that there is none of. */
+export function partsOf(builder: GraphBuilder, parameters: TensorsByName, name: string): (part: string) => Tensor {
   return (part) => parameters[`${name}.${part}`] ?? builder.fail(`there is no parameter '${name}.${part}'`);
 }
 

@@ -1,6 +1,7 @@
 import type { Rng } from '../math/rng.ts';
 import type { ParameterSpec, TensorsByName } from './compile-training.ts';
 import type { GraphBuilder } from './graph-builder.ts';
+import { partsOf } from './modules.ts';
 import type { Tensor } from './types.ts';
 
 /** The value of `hard` with the gradient of `soft` (Bengio et al. 2013). */
@@ -25,7 +26,7 @@ export function embeddingParameters(name: string, codes: number, size: number, r
 
 /** Rows of the table by number. @param indices - int32 or int64 `[…]`. @returns float32 `[…, size]`. */
 export function embedding(builder: GraphBuilder, parameters: TensorsByName, name: string, indices: Tensor): Tensor {
-  return builder.scope(name, () => builder.gather(tableOf(builder, parameters, name), indices));
+  return builder.scope(name, () => builder.gather(partsOf(builder, parameters, name)('table'), indices));
 }
 
 export interface Quantised {
@@ -45,7 +46,7 @@ export interface Quantised {
  */
 export function vectorQuantise(builder: GraphBuilder, parameters: TensorsByName, name: string, x: Tensor): Quantised {
   return builder.scope(name, () => {
-    const table = tableOf(builder, parameters, name);
+    const table = partsOf(builder, parameters, name)('table');
     const still = [x, table].map((tensor) => builder.stopGradient(tensor));
     // The nearest has the largest x·c − |c|²/2.
     const lengths = builder.mul(builder.reduceSumSquare(still[1]!, [1]), 0.5);
@@ -59,8 +60,4 @@ export function vectorQuantise(builder: GraphBuilder, parameters: TensorsByName,
       commitmentLoss: apart(x, builder.stopGradient(nearest)),
     };
   });
-}
-
-function tableOf(builder: GraphBuilder, parameters: TensorsByName, name: string): Tensor {
-  return parameters[`${name}.table`] ?? builder.fail(`there is no parameter '${name}.table'`);
 }

@@ -1,7 +1,7 @@
 import type { Rng } from '../math/rng.ts';
 import type { ParameterSpec, TensorsByName } from './compile-training.ts';
 import type { GraphBuilder } from './graph-builder.ts';
-import { layerNorm, layerNormParameters, linear, uniformFanIn } from './modules.ts';
+import { layerNorm, layerNormParameters, linear, partsOf, uniformFanIn } from './modules.ts';
 import type { Tensor } from './types.ts';
 
 export interface TransformerSpec {
@@ -43,8 +43,9 @@ export function transformerParameters({ name, size, hidden = 4 * size }: Transfo
  */
 export function transformerBlock(builder: GraphBuilder, parameters: TensorsByName, x: Tensor, spec: TransformerSpec): Tensor {
   const { name } = spec;
+  const get = partsOf(builder, parameters, name);
   const layer = (part: string, from: Tensor) =>
-    builder.scope(part, () => linear(builder, from, ...weightsOf(builder, parameters, `${name}.${part}`)));
+    builder.scope(part, () => linear(builder, from, get(`${part}.weight`), get(`${part}.bias`)));
   return builder.scope(name, () => {
     const attended = layer('out', attention(builder, layer('qkv', layerNorm(builder, parameters, `${name}.norm1`, x)), spec));
     const middle = builder.add(x, attended);
@@ -81,9 +82,4 @@ export function attention(
 /** `[tokens, tokens]`, to be added to scores: row i sees columns up to i. */
 function laterTokens(tokens: number): Float32Array {
   return Float32Array.from({ length: tokens * tokens }, (_, i) => (i % tokens > Math.floor(i / tokens) ? MASKED : 0));
-}
-
-function weightsOf(builder: GraphBuilder, parameters: TensorsByName, name: string): [Tensor, Tensor] {
-  const get = (part: string) => parameters[`${name}.${part}`] ?? builder.fail(`there is no parameter '${name}.${part}'`);
-  return [get('weight'), get('bias')];
 }
