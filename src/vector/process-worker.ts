@@ -3,7 +3,7 @@
  * One pipe, frames each way: two little-endian uint32 (bytes of the block, bytes of the rest), the changed range of the block, the rest as V8 serialises it.
  * The frames of a usual step have no rest: asked `step`, answered `done`.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { readSync, writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -27,6 +27,8 @@ const pipe = 3;
 const headBytes = 8;
 /** A process that does not leave by itself is killed. */
 const closeLimit_ms = 2000;
+/** Collecting garbage in threads of its own gains nothing where workers fill all processors, and makes Linux wake the worker onto a busy processor: it takes whoever wakes several others for a server. */
+const threadFlags = ['--single-threaded-gc'];
 const nothing = new Uint8Array(0);
 const bareStep: WorkerRequest = Object.freeze({ op: 'step' });
 
@@ -207,7 +209,7 @@ class ProcessLink implements WorkerLink {
 export async function startProcess(url: URL, config: WorkerConfig): Promise<WorkerLink> {
   const link = new ProcessLink(
     // What tasks print goes to standard error: standard output belongs to the program.
-    spawn(process.execPath, [...loaderFlags(url), fileURLToPath(url)], { stdio: ['pipe', 2, 2, 'pipe'] }),
+    spawn(process.execPath, [...threadFlags, ...loaderFlags(url), fileURLToPath(url)], { stdio: ['pipe', 2, 2, 'pipe'] }),
   );
   await link.begin(config);
   return link;
@@ -226,6 +228,7 @@ export async function serveInProcess(build: BuildBackend): Promise<void> {
     });
     write(frameOf(nothing, serialize({ op: 'ready', description: host.description } satisfies WorkerGreeting)));
     endWithParent();
+    waitOnesTurn();
     await serve(host, block!);
   } catch (error) {
     write(frameOf(nothing, serialize(replyTo(error, 'start'))));
@@ -298,6 +301,15 @@ function write(bytes: Uint8Array): void {
 function leave(): never {
   if (process.env.NODE_V8_COVERAGE === undefined) process.kill(process.pid, 'SIGKILL');
   process.exit(0);
+}
+
+/**
+ * Linux: woken by its request, a worker as a rule takes the processor from the parent that is about to send the next worker its own, which then waits for milliseconds.
+ * Under SCHED_BATCH (sched(7): for work that is not interactive) it has the same share of the processor and does not push anybody off it.
+ * Without `chrt` (util-linux), or where it may not, everything works, two workers at 1.75 instead of 1.85 times the speed of one process.
+ */
+function waitOnesTurn(): void {
+  if (process.platform === 'linux') spawnSync('chrt', ['--batch', '--pid', '0', String(process.pid)], { stdio: 'ignore' });
 }
 
 /** How long a worker whose parent is gone may be busy before it is ended. */
