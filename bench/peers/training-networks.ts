@@ -40,9 +40,10 @@ export interface TrainingNetwork {
 const optimizer = { weightDecay: 1e-4 };
 
 function ensemble(): TrainingNetwork {
-  const spec: MlpSpec = { name: 'ensemble', members: 5, sizes: [24, 200, 200, 200, 36] };
+  const spec: MlpSpec = { name: 'ensemble', sizes: [24, 200, 200, 200, 36] };
   const compiled = compileTraining({
-    parameters: mlpParameters(spec, new Rng(0)),
+    parameters: mlpParameters({ ...spec, members: 5 }, new Rng(0)),
+    members: 5,
     tables: [table('x', [24]), table('y', [18])],
     batch: [5, 256],
     loss: (builder, weights, { x, y }) => ({

@@ -43,6 +43,11 @@ export interface TrainingSpec {
   readonly tables: readonly TableSpec[];
   /** Shape of one step's row indices, such as `[batch]` or `[members, batch]`; tables are gathered to `[...batch, ...columns]`. */
   readonly batch: readonly number[];
+  /**
+   * Networks that share nothing but the loss, which is the sum of theirs. Parameters, `batch` and streams have a leading axis of this size;
+   * `loss` sees one member's share, without that axis. Members are taken one after the other, so that what passes between layers stays in the processor's cache.
+   */
+  readonly members?: number;
   /** Fed anew each step, such as noise: `[steps, ...shape]` a run. */
   readonly streams?: readonly FedSpec[];
   /** Fed once a run, such as normalisation constants. */
@@ -89,21 +94,24 @@ export const trainingNames = {
  */
 export function compileTraining(spec: TrainingSpec): CompiledTraining {
   const builder = new GraphBuilder();
+  requireMembers(builder, spec);
   const state = stateInputs(builder, spec);
   const feeds = feedInputs(builder, spec);
   const count = spec.parameters.length;
   let metrics: string[] = [];
   const looped = builder.loop(feeds.steps, state, (round, carried) => {
-    const batch = builder.scope('batch', () => gatherBatch(builder, spec, feeds, round));
     const parameters = carried.slice(1, 1 + count);
-    const named = Object.fromEntries(spec.parameters.map((parameter, index) => [parameter.name, parameters[index]!]));
-    const result = builder.scope('loss', () => spec.loss(builder, named, batch));
-    metrics = Object.keys(result.metrics ?? {});
+    const drawn = drawRound(builder, feeds, round);
+    const result =
+      spec.members === undefined
+        ? differentiate(builder, spec, feeds, parameters, drawn)
+        : eachMember(builder, spec, feeds, parameters, drawn);
+    metrics = result.metricNames;
     const updated = adamW(
       builder,
       {
         parameters,
-        gradients: grad(builder, result.loss, parameters),
+        gradients: result.gradients,
         first: carried.slice(1 + count, 1 + 2 * count),
         second: carried.slice(1 + 2 * count),
         step: carried[0]!,
@@ -113,7 +121,7 @@ export function compileTraining(spec: TrainingSpec): CompiledTraining {
       },
       spec.optimizer,
     );
-    const collected = [result.loss, updated.gradientNorm, updated.finite, ...Object.values(result.metrics ?? {})];
+    const collected = [result.loss, updated.gradientNorm, updated.finite, ...result.metrics];
     return { carried: [updated.step, ...updated.parameters, ...updated.first, ...updated.second], collected };
   });
   stateNames(spec).forEach((name, index) => {
@@ -141,6 +149,17 @@ interface Feeds {
   readonly fixed: TensorsByName;
 }
 
+function requireMembers(builder: GraphBuilder, { members, parameters, batch, streams = [] }: TrainingSpec): void {
+  if (members === undefined) return;
+  const shaped = [
+    ...parameters.map(({ name, shape }) => ({ what: `parameter '${name}'`, shape })),
+    ...streams.map(({ name, shape }) => ({ what: `stream '${name}'`, shape })),
+    { what: 'the batch', shape: batch },
+  ];
+  for (const { what, shape } of shaped)
+    if (shape[0] !== members) builder.fail(`${what} has shape [${shape}]; with ${members} members its first axis must be ${members}`);
+}
+
 function stateInputs(builder: GraphBuilder, spec: TrainingSpec): Tensor[] {
   for (const { name, shape, initial } of spec.parameters) {
     if (elementCount(shape) !== initial.length)
@@ -166,11 +185,59 @@ function feedInputs(builder: GraphBuilder, spec: TrainingSpec): Feeds {
   };
 }
 
-function gatherBatch(builder: GraphBuilder, spec: TrainingSpec, feeds: Feeds, round: Tensor): TensorsByName {
-  const batch: Record<string, Tensor> = { ...feeds.fixed };
-  for (const [name, stream] of Object.entries(feeds.streams)) batch[name] = builder.gather(stream, round);
-  if (spec.tables.length === 0) return batch;
-  const rows = builder.gather(feeds.indices, round);
-  for (const [name, table] of Object.entries(feeds.tables)) batch[name] = builder.gather(table, rows);
-  return batch;
+/** What is fed to one step, or to one member of it: row indices and streams. */
+interface Drawn {
+  /** Absent without tables. */
+  readonly rows: Tensor | undefined;
+  readonly streams: TensorsByName;
+}
+
+function drawRound(builder: GraphBuilder, { indices, tables, streams }: Feeds, round: Tensor): Drawn {
+  return builder.scope('batch', () => ({
+    rows: Object.keys(tables).length > 0 ? builder.gather(indices, round) : undefined,
+    streams: mapped(streams, (stream) => builder.gather(stream, round)),
+  }));
+}
+
+interface Differentiated {
+  readonly loss: Tensor;
+  readonly gradients: readonly Tensor[];
+  readonly metrics: readonly Tensor[];
+  readonly metricNames: string[];
+}
+
+function differentiate(
+  builder: GraphBuilder,
+  spec: TrainingSpec,
+  { tables, fixed }: Feeds,
+  parameters: readonly Tensor[],
+  { rows, streams }: Drawn,
+): Differentiated {
+  const gathered = builder.scope('batch', () => mapped(tables, (table) => builder.gather(table, rows!)));
+  const named = Object.fromEntries(spec.parameters.map(({ name }, index) => [name, parameters[index]!]));
+  const { loss, metrics = {} } = builder.scope('loss', () => spec.loss(builder, named, { ...fixed, ...streams, ...gathered }));
+  return { loss, gradients: grad(builder, loss, parameters), metrics: Object.values(metrics), metricNames: Object.keys(metrics) };
+}
+
+function eachMember(builder: GraphBuilder, spec: TrainingSpec, feeds: Feeds, parameters: readonly Tensor[], drawn: Drawn): Differentiated {
+  const members = spec.members!;
+  let metricNames: string[] = [];
+  const { collected } = builder.loop(
+    builder.constant(members, 'int64'),
+    [],
+    (member) => {
+      const own = (tensor: Tensor) => builder.gather(tensor, member);
+      const share = { rows: drawn.rows && own(drawn.rows), streams: mapped(drawn.streams, own) };
+      const one = differentiate(builder, spec, feeds, parameters.map(own), share);
+      metricNames = one.metricNames;
+      return { carried: [], collected: [one.loss, ...one.metrics, ...one.gradients] };
+    },
+    members,
+  );
+  const sums = collected.slice(0, 1 + metricNames.length).map((each) => builder.reduceSum(each));
+  return { loss: sums[0]!, metrics: sums.slice(1), metricNames, gradients: collected.slice(sums.length) };
+}
+
+function mapped(tensors: TensorsByName, change: (tensor: Tensor) => Tensor): TensorsByName {
+  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, change(tensor)]));
 }

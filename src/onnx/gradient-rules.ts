@@ -167,8 +167,18 @@ export function reduceTo(builder: GraphBuilder, gradient: Tensor, from: Shape, t
   });
   if (symbolic)
     builder.fail(`the gradient of a broadcast from ${shapeText(target.shape)} to ${shapeText(from)} needs a fixed size; expand it first`);
-  const summed = sums.length > 0 ? builder.reduceSum(aligned, sums, true) : aligned;
+  const summed = sums.length > 0 ? sumOver(builder, aligned, sums) : aligned;
   return builder.mul(builder.reshape(summed, summed.shape.slice(offset)), repeats);
+}
+
+/** Summed axes stay, with size 1. Over all axes but the last it is a product with ones, which the runtime takes a quarter of the time for. */
+function sumOver(builder: GraphBuilder, x: Tensor, axes: readonly number[]): Tensor {
+  const rows = elementCount(x.shape.slice(0, -1));
+  if (rows === undefined || rows === 1 || axes.length !== x.shape.length - 1 || axes.includes(x.shape.length - 1))
+    return builder.reduceSum(x, axes, true);
+  const ones = builder.expand(builder.constant(1, x.dtype), [1, rows]);
+  const columns = x.shape.at(-1)!;
+  return builder.reshape(builder.matmul(ones, builder.reshape(x, [rows, columns])), [...axes.map(() => 1), columns]);
 }
 
 /** Leading axes of size 1 until the tensor has `rank` axes. */

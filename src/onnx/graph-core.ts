@@ -1,7 +1,7 @@
 import { GroundtwinError } from '../errors.ts';
 import type { AttributeDescription } from './model-proto.ts';
 import { elementCount, shapeText } from './shapes.ts';
-import { allocate, type DataType, holds, pack, type Shape, type Tensor, type TensorData } from './types.ts';
+import { allocate, type DataType, type Dimension, holds, pack, type Shape, type Tensor, type TensorData } from './types.ts';
 
 /** Constants up to this many elements are shared when equal. */
 const SHARED_CONSTANT_ELEMENTS = 64;
@@ -199,7 +199,7 @@ export class GraphCore {
     count: Tensor,
     carried: readonly Tensor[],
     body: (round: Tensor, carried: readonly Tensor[]) => { carried: readonly Tensor[]; collected: readonly Tensor[] },
-    roundsDimension = 'rounds',
+    roundsDimension: Dimension = 'rounds',
   ): { carried: Tensor[]; collected: Tensor[] } {
     if (count.dtype !== 'int64' || count.shape.length !== 0) this.fail('loop: the count must be an int64 scalar');
     const condition = this.constant(1, 'bool');

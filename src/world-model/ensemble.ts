@@ -134,16 +134,18 @@ export function networkSpec(features: number, targets: number, config: EnsembleC
 /** The training graph: tables `input` `[rows, features]` and `target` `[rows, targets]`, indices `[members, batch]`. */
 export function compileEnsembleTraining(features: number, targets: number, config: EnsembleConfig, rng: Rng): CompiledTraining {
   const spec = networkSpec(features, targets, config);
+  const { members: _, ...one } = spec;
   return compileTraining({
     name: 'ensemble',
     parameters: mlpParameters(spec, rng),
+    members: config.members,
     tables: [
       { name: 'input', dtype: 'float32', columns: [features] },
       { name: 'target', dtype: 'float32', columns: [targets] },
     ],
     batch: [config.members, config.batch],
     loss: (builder, parameters, batch) => ({
-      loss: gaussianLoss(builder, gaussianHead(builder, mlp(builder, parameters, batch.input!, spec), config.logVariance), batch.target!),
+      loss: gaussianLoss(builder, gaussianHead(builder, mlp(builder, parameters, batch.input!, one), config.logVariance), batch.target!),
     }),
     optimizer: { weightDecay: config.weightDecay, maximumGradientNorm: config.maximumGradientNorm },
   });

@@ -72,6 +72,43 @@ describe('training', () => {
     await program.release();
   });
 
+  it('takes members one after the other as it takes them side by side', async () => {
+    const sides = await Promise.all(
+      [true, false].map(async (apart) => {
+        const spec: MlpSpec = { name: 'net', members: 3, sizes: [2, 8, 2] };
+        const { members: _, ...one } = spec;
+        const program = await open({
+          parameters: mlpParameters(spec, new Rng(3)),
+          ...(apart ? { members: 3 } : {}),
+          tables: ['x', 'y'].map((name) => ({ name, dtype: 'float32', columns: [name === 'x' ? 2 : 1] })),
+          batch: [3, 4],
+          streams: [{ name: 'noise', dtype: 'float32', shape: [3, 4, 1] }],
+          loss: (g, weights, { x, y, noise }) => {
+            const head = gaussianHead(g, mlp(g, weights, x!, apart ? one : spec));
+            return { loss: gaussianLoss(g, head, g.add(y!, noise!)), metrics: { mean: g.reduceSum(head.mean) } };
+          },
+          optimizer: { maximumGradientNorm: 1 },
+        });
+        const rng = new Rng(4);
+        const drawn = (count: number) => Float32Array.from({ length: count }, () => rng.normal());
+        program.setTables({ x: drawn(40), y: drawn(20) }, 20);
+        const indices = Int32Array.from({ length: 10 * 12 }, () => rng.integer(20));
+        const chunk = await program.run(indices, 0.01, { noise: drawn(10 * 12) });
+        const weights = Object.values(program.parameters()).flatMap((values) => [...values]);
+        await program.release();
+        return [...chunk.loss, ...chunk.metrics.mean!, ...chunk.gradientNorm, ...weights];
+      }),
+    );
+    sides[0]!.forEach((value, at) => {
+      expect(value).to.be.closeTo(sides[1]![at]!, 1e-4);
+    });
+  });
+
+  it('refuses members that a parameter does not have', () => {
+    const spec: TrainingSpec = { ...pull({}, [1, 2]), members: 3 };
+    expect(thrown(() => compileTraining(spec)).message).to.include("parameter 'w' has shape [2]; with 3 members its first axis must be 3");
+  });
+
   it('decays only the parameters that ask for it, without touching the moments', async () => {
     for (const [decay, expected] of [
       [true, 0.9],
