@@ -1,6 +1,7 @@
 """PyTorch as a peer: reads one JSON request a line on stdin, answers each with one JSON line on stdout. One thread, eager, fused AdamW.
 
 train  {network, steps}  -> cpu_s of so many training steps (gather of a random batch, forward, backward, update) and the last loss
+imagine {lanes, steps}   -> cpu_s of so many steps of the dream loop, and how many episodes ended
 about  {}                -> versions
 """
 
@@ -125,11 +126,78 @@ def train(network, steps):
     return {"cpu_s": time.process_time() - before, "loss": loss.item()}
 
 
+class Dream:
+    """Policy, ensemble of 5 × 200³, sampling, reward, end and reset of Hopper, all lanes in one batch; each lane keeps one member."""
+
+    members, hidden, joints, horizon, change = 5, 200, 3, 1000, 0.01
+
+    def __init__(self, lanes):
+        self.each = -(-lanes // self.members)
+        self.lanes, size = self.each * self.members, 6 + 2 * self.joints
+        sizes = [size + 2 * (1 + self.joints) - (1 + self.joints) + 3, self.hidden, self.hidden, self.hidden, 2 * size]
+        pairs = list(zip(sizes, sizes[1:]))
+        uniform = lambda *shape, fan: torch.empty(*shape).uniform_(-(fan**-0.5), fan**-0.5)  # noqa: E731
+        self.weights = [(uniform(self.members, i, o, fan=i), uniform(self.members, 1, o, fan=i)) for i, o in pairs]
+        self.policy = nn.Sequential(nn.Linear(size - 1, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 3), nn.Tanh())
+        self.mean, self.scale = torch.zeros(sizes[0]), torch.ones(sizes[0])
+        self.offset, self.spread = torch.zeros(size), torch.full((size,), self.change)
+        self.state, self.age, self.ended = self.start(), torch.zeros(self.lanes, dtype=torch.long), 0
+
+    def start(self):
+        """x, height, pitch, 3 angles, then their rates."""
+        state = torch.empty(self.lanes, 6 + 2 * self.joints).uniform_(-0.005, 0.005)
+        state[:, 1] += 1.25
+        return state
+
+    def predict(self, action):
+        angles = self.state[:, 2:6]
+        features = torch.cat([self.state[:, :2], torch.sin(angles), torch.cos(angles), self.state[:, 6:], action], dim=1)
+        x = ((features - self.mean) / self.scale).view(self.members, self.each, -1)
+        for i, (weight, bias) in enumerate(self.weights):
+            x = torch.baddbmm(bias, x, weight)
+            if i < len(self.weights) - 1:
+                x = functional.silu(x)
+        mean, raw = x.view(self.lanes, -1).chunk(2, dim=1)
+        log_variance = 0.5 - functional.softplus(0.5 - raw)
+        log_variance = -14 + functional.softplus(log_variance + 14)
+        change = mean * self.spread + self.offset + torch.exp(log_variance / 2) * self.spread * torch.randn_like(mean)
+        following = self.state + change
+        following[:, 2:6] = torch.remainder(following[:, 2:6] + torch.pi, 2 * torch.pi) - torch.pi
+        return following
+
+    def step(self):
+        observation = torch.cat([self.state[:, 1:6], self.state[:, 6:].clamp(-10, 10)], dim=1)
+        action = self.policy(observation)
+        following = self.predict(action)
+        healthy = (following[:, 1] > 0.7) & (following[:, 2].abs() < 0.2) & (following[:, 3:].abs() < 100).all(dim=1)
+        reward = (following[:, 0] - self.state[:, 0]) / 0.008 + healthy - 1e-3 * (action**2).sum(dim=1)
+        self.age += 1
+        over = ~healthy | (self.age >= self.horizon)
+        if over.any():
+            following = torch.where(over[:, None], self.start(), following)
+            self.age[over] = 0
+            self.ended += int(over.sum())
+        self.state = following
+        return reward
+
+
+dreams = {}
+
+
+def imagine(lanes, steps):
+    dream = dreams.setdefault(lanes, Dream(lanes))
+    before = time.process_time()
+    with torch.inference_mode():
+        for _ in range(steps):
+            dream.step()
+    return {"cpu_s": time.process_time() - before, "ended": dream.ended}
+
+
 def about():
     return {"torch": torch.__version__, "python": sys.version.split()[0]}
 
 
-OPERATIONS = {"train": train, "about": about}
+OPERATIONS = {"train": train, "imagine": imagine, "about": about}
 
 
 def answer(line):

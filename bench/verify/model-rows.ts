@@ -4,6 +4,7 @@ import { nodeRuntime, TrainingProgram } from '../../src/onnx/index.ts';
 import { torchPeer } from '../peers/python-peer.ts';
 import { type NetworkName, trainingNetwork } from '../peers/training-networks.ts';
 import { cpuTime_s, fullTiming, speedOf, type TimedSide, type TimingSize, timeInTurns } from '../speed/turns.ts';
+import { imaginedRows } from './imagined-rows.ts';
 import { goldenErrors } from './onnx-goldens.ts';
 import type { Context, Measured, Row } from './row.ts';
 
@@ -66,6 +67,7 @@ export const modelRows: readonly Row[] = [
   stepRow('gru', 0.9, 'GRU 24-200 over 16 steps, batch 256, against nn.GRU'),
   stepRow('transformer', 1.3, 'one causal block of width 128, 64 × 32 tokens'),
   stepRow('vae', 1.2, 'convolutional VAE of World Models, 64 × 64 × 3, batch 32'),
+  ...imaginedRows,
   {
     id: 'model.grad_err',
     what: "gradients of ensemble, GRU, transformer block and VAE against PyTorch's, worst relative error",
