@@ -10,7 +10,8 @@ import {
   predictedEntries,
   taskHash,
 } from '../src/world-model/contract.ts';
-import { compileEnsemblePredict, type EnsembleConfig, ensembleDefaults, layoutOf, networkSpec } from '../src/world-model/ensemble.ts';
+import { type EnsembleConfig, ensembleDefaults, layoutOf, networkSpec } from '../src/world-model/ensemble.ts';
+import { compileEnsemblePredict } from '../src/world-model/ensemble-predict.ts';
 
 /** Standard deviation of an imagined change, in each entry's unit: small, so that long rollouts stay finite. */
 const changeScale = 0.01;
@@ -33,7 +34,7 @@ export function untrainedModel(
     targetMean: filled(targets, 0),
     targetScale: filled(targets, changeScale),
   };
-  const predict = compileEnsemblePredict(layout, settings, values, scaling, 1);
+  const predict = compileEnsemblePredict({ layout, config: settings, values, scaling, calibration: 1 });
   const manifest: ModelManifest = {
     format: manifestFormat,
     name: `untrained ${task.id}`,

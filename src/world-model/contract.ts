@@ -11,7 +11,7 @@ import type { AnyTask } from '../task/task.ts';
 
 export const manifestFormat = 'groundtwin-model.v1';
 /** Rows of one call are padded to a multiple of this many per member: results then never depend on how many rows share a call. */
-export const tileRows = 16;
+export const tileRows = 4;
 export const maxMembers = 64;
 export const maxMemorySize = 65536;
 

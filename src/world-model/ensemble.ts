@@ -10,13 +10,11 @@ import {
   type CompiledTraining,
   compileInference,
   compileTraining,
-  type GraphBuilder,
   gaussianHead,
   gaussianLoss,
   type MlpSpec,
   mlp,
   mlpParameters,
-  type Tensor,
 } from '../onnx/index.ts';
 import type { AnyTask } from '../task/task.ts';
 import { contextEntries, elementsOf, predictedEntries } from './contract.ts';
@@ -168,59 +166,4 @@ export function compileEnsembleHeads(
       return { mean, deviation: builder.exp(builder.mul(logVariance, 0.5)) };
     },
   });
-}
-
-/** The contract's `predict`, everything inside: encoding, scaling, networks, calibration, sampling. Rows are member-major blocks. */
-export function compileEnsemblePredict(
-  layout: EnsembleLayout,
-  config: EnsembleConfig,
-  values: Readonly<Record<string, Float32Array>>,
-  scaling: Normalisation,
-  /** What deviations are multiplied with. */
-  calibration: number,
-): Uint8Array {
-  const targets = layout.targets.length;
-  const spec = networkSpec(layout.features, targets, config);
-  const floats = (name: string, width: number) => ({ name, dtype: 'float32', shape: ['rows', width] }) as const;
-  const context = layout.contexts.length > 0 ? [floats('context', layout.contexts.length)] : [];
-  return compileInference({
-    parameters: mlpParameters(spec, new Rng(0)),
-    values,
-    inputs: [floats('state', targets), floats('action', layout.commandSize), ...context, floats('noise', targets)],
-    build: (builder, parameters, given) => {
-      const input = builder.scope('encode', () => encodeGraph(builder, layout, scaling, given.state!, given.context, given.action!));
-      const blocks = builder.reshape(input, [config.members, 'tile', layout.features]);
-      const head = gaussianHead(builder, mlp(builder, parameters, blocks, spec), config.logVariance);
-      const rows = (x: Tensor) => builder.reshape(x, ['rows', targets]);
-      const row = (numbers: Iterable<number>) => builder.constant(Float32Array.from(numbers), 'float32', [1, targets]);
-      const keep = builder.mul(given.state!, row(layout.targets.map(({ absolute }) => (absolute ? 0 : 1))));
-      const change = builder.add(builder.mul(rows(head.mean), row(scaling.targetScale)), row(scaling.targetMean));
-      const mean = builder.add(keep, change);
-      const widened = row(scaling.targetScale.map((value) => value * calibration));
-      const scale = builder.mul(builder.exp(builder.mul(rows(head.logVariance), 0.5)), widened);
-      return { sample: builder.add(mean, builder.mul(scale, given.noise!)), mean, scale };
-    },
-  });
-}
-
-function encodeGraph(
-  builder: GraphBuilder,
-  layout: EnsembleLayout,
-  scaling: Normalisation,
-  state: Tensor,
-  context: Tensor | undefined,
-  action: Tensor,
-): Tensor {
-  const columns: Tensor[] = [];
-  const encode = (from: Tensor, elements: readonly Element[]) =>
-    elements.forEach(({ angle }, i) => {
-      const column = elements.length === 1 ? from : builder.slice(from, 1, i, i + 1);
-      if (angle) columns.push(builder.sin(column), builder.cos(column));
-      else columns.push(column);
-    });
-  encode(state, layout.inputs);
-  if (context) encode(context, layout.contexts);
-  columns.push(action);
-  const row = (numbers: Float64Array) => builder.constant(Float32Array.from(numbers), 'float32', [1, layout.features]);
-  return builder.div(builder.sub(builder.concat(columns, 1), row(scaling.inputMean)), row(scaling.inputScale));
 }

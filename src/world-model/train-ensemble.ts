@@ -6,7 +6,6 @@ import type { AnyTask } from '../task/task.ts';
 import { contextEntries, type ModelManifest, manifestEntries, manifestFormat, predictedEntries, taskHash } from './contract.ts';
 import {
   columnScale,
-  compileEnsemblePredict,
   type EnsembleConfig,
   encodeInputs,
   encodeTargets,
@@ -15,6 +14,7 @@ import {
   type Normalisation,
   normalise,
 } from './ensemble.ts';
+import { compileEnsemblePredict } from './ensemble-predict.ts';
 import type { FitHooks, FitJob, FitProgress, FitResult } from './fit-ensemble.ts';
 
 export interface TrainOptions extends FitHooks {
@@ -60,7 +60,7 @@ export async function trainEnsemble(task: AnyTask, data: Transitions, options: T
     },
     options,
   );
-  const predict = compileEnsemblePredict(layout, config, fitted.weights, scaling, fitted.calibration.factor);
+  const predict = compileEnsemblePredict({ layout, config, values: fitted.weights, scaling, calibration: fitted.calibration.factor });
   return { manifest: manifestOf(task, data, options, config, fitted, predict), predict, weights: fitted.weights, losses: fitted.losses };
 }
 

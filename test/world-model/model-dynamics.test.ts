@@ -5,7 +5,8 @@ import { mlpParameters, nodeRuntime } from '../../src/onnx/index.ts';
 import type { AnyTask } from '../../src/task/task.ts';
 import { TaskEnv } from '../../src/task/task-env.ts';
 import { predictedEntries, widthOf } from '../../src/world-model/contract.ts';
-import { compileEnsemblePredict, ensembleDefaults, layoutOf, networkSpec } from '../../src/world-model/ensemble.ts';
+import { ensembleDefaults, layoutOf, networkSpec } from '../../src/world-model/ensemble.ts';
+import { compileEnsemblePredict } from '../../src/world-model/ensemble-predict.ts';
 import { ModelDynamics } from '../../src/world-model/model-dynamics.ts';
 import { openModel } from '../../src/world-model/model-folder.ts';
 import type { WorldModel } from '../../src/world-model/world-model.ts';
@@ -36,7 +37,7 @@ async function untrained(task: AnyTask, members: number): Promise<WorldModel> {
     targetMean: ones(targets, 0.01),
     targetScale: ones(targets, 0.07),
   };
-  const bytes = compileEnsemblePredict(layout, config, values, scaling, 1);
+  const bytes = compileEnsemblePredict({ layout, config, values, scaling, calibration: 1 });
   const manifest = manifestFor(task, {
     members,
     noise: { distribution: 'normal', size: targets },
