@@ -57,7 +57,7 @@ describe('the command line', () => {
     it('examines the machine', async () => {
       const text = await groundtwin(['doctor']);
       expect(text.code).to.equal(0);
-      for (const what of ['Node', 'physics', 'ONNX runtime', 'loopback port', 'writable folder'])
+      for (const what of ['Node', 'physics', 'ONNX runtime', 'loopback port', 'writable folder', 'second engine'])
         expect(text.out).to.match(new RegExp(`^ok +${what}`, 'm'));
       const found = JSON.parse((await groundtwin(['doctor', '--json'])).out);
       expect(found.fine).to.equal(true);

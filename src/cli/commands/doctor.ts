@@ -12,13 +12,14 @@ import { table, terminal } from '../terminal.ts';
 
 interface Finding {
   readonly what: string;
+  /** Whether everything that needs it works; what is optional may be absent all the same. */
   readonly fine: boolean;
   readonly says: string;
 }
 
 export function addDoctor(program: Command, finish: Finish): void {
   withCommon(program.command('doctor'))
-    .description('check what this machine has: Node, physics, the ONNX runtime, loopback, a writable folder')
+    .description('check what this machine has: Node, physics, the ONNX runtime, loopback, a writable folder, the second engine')
     .action(async (options: { json?: boolean }) => {
       const findings = [
         node(),
@@ -26,6 +27,7 @@ export function addDoctor(program: Command, finish: Finish): void {
         await check('ONNX runtime', runtime),
         await check('loopback port', loopback),
         await check('writable folder', writable),
+        await secondEngine(),
       ];
       const fine = findings.every((finding) => finding.fine);
       const rows = findings.map(({ what, fine: ok, says }) => [ok ? 'ok' : 'MISSING', what, says]);
@@ -57,6 +59,17 @@ async function physics(): Promise<string> {
   await env.step(1);
   await env.close();
   return `Rapier ${versions()['@dimforge/rapier3d']} steps`;
+}
+
+/** Optional: only `engine: 'mujoco'` needs it. */
+async function secondEngine(): Promise<Finding> {
+  const { fine, says } = await check('', async () => {
+    const env = await make('CartPole-v0', { engine: 'mujoco' });
+    await env.reset({ seed: 1 });
+    await env.close();
+    return 'MuJoCo steps';
+  });
+  return { what: 'second engine', fine: true, says: fine ? says : `${says} (optional)` };
 }
 
 async function runtime(): Promise<string> {
