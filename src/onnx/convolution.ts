@@ -29,6 +29,7 @@ export interface TransposedOptions {
  */
 export function conv2d(builder: GraphBuilder, x: Tensor, kernel: Tensor, bias?: Tensor, options: ConvolutionOptions = {}): Tensor {
   const { stride = 1, padding = 0, dilation = 1 } = options;
+  checkTypes(builder, 'Conv', x, kernel, bias);
   const [batch, channels, height, width] = imageShape(builder, 'Conv', x);
   const [features, from, rows, columns] = imageShape(builder, 'Conv', kernel);
   if (channels !== from)
@@ -50,6 +51,7 @@ export function conv2d(builder: GraphBuilder, x: Tensor, kernel: Tensor, bias?: 
  */
 export function convTranspose2d(builder: GraphBuilder, x: Tensor, kernel: Tensor, bias?: Tensor, options: TransposedOptions = {}): Tensor {
   const { stride = 1, padding = 0, extra = [0, 0] } = options;
+  checkTypes(builder, 'ConvTranspose', x, kernel, bias);
   const [batch, channels, height, width] = imageShape(builder, 'ConvTranspose', x);
   const [from, features, rows, columns] = imageShape(builder, 'ConvTranspose', kernel);
   if (channels !== from)
@@ -121,12 +123,14 @@ function kernelGradient(
   return builder.transpose(cut, swapped);
 }
 
-function imageShape(builder: GraphBuilder, op: string, { shape, dtype }: Tensor): [Dimension, number, number, number] {
+function imageShape(builder: GraphBuilder, op: string, { shape }: Tensor): [Dimension, number, number, number] {
   if (shape.length !== 4 || shape.slice(2).some((size) => typeof size !== 'number'))
     builder.fail(`${op}: ${shapeText(shape)} is not [batch or features, channels, height, width] with fixed height and width`);
-  // ONNX Runtime has no other kernel on CPUs.
-  if (dtype !== 'float32') builder.fail(`${op}: ${dtype}, not float32`);
   return shape as unknown as [Dimension, number, number, number];
+}
+
+function checkTypes(builder: GraphBuilder, op: string, x: Tensor, kernel: Tensor, bias: Tensor | undefined): void {
+  for (const { dtype } of [kernel, bias ?? kernel]) if (dtype !== x.dtype) builder.fail(`${op}: ${x.dtype} and ${dtype}`);
 }
 
 function both(name: string, value: number) {

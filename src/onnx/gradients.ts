@@ -20,7 +20,10 @@ export function grad(builder: GraphBuilder, loss: Tensor, wrt: readonly Tensor[]
   const { gradients } = flows;
   for (let id = loss.id; id >= 0; id--) {
     const record = builder.records[id]!;
-    for (const part of joined(builder, record.tensor, flows.pieces.get(id) ?? [])) add(builder, flows, id, part);
+    const pieces = flows.pieces.get(id) ?? [];
+    builder.scope(`${record.derivation?.scope ?? builder.scopePath}/gradient`, () => {
+      for (const part of joined(builder, record.tensor, pieces)) add(builder, flows, id, part);
+    });
     const gradient = gradients.get(id);
     if (gradient && reached.has(id) && record.derivation) spread(builder, record, gradient, reached, flows);
   }

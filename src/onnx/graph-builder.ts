@@ -2,7 +2,8 @@ import { GraphCore, type NodeMeta } from './graph-core.ts';
 import { emitModel } from './graph-emitter.ts';
 import type { AttributeDescription } from './model-proto.ts';
 import { broadcast, elementCount, matmulShape, reducedShape, reshapeTarget, sameShape, shapeText } from './shapes.ts';
-import { type DataType, type Dimension, dataTypeCodes, isFloat, type Shape, type Tensor } from './types.ts';
+import { asBuilt, simplify } from './simplify.ts';
+import { type DataType, type Dimension, dataTypeCodes, type Shape, type Tensor } from './types.ts';
 
 /** A tensor, or a number that takes the element type of the other operand. */
 export type Operand = Tensor | number;
@@ -41,7 +42,6 @@ export class GraphBuilder extends GraphCore {
   }
   /** `x` to a fixed exponent. */
   power(x: Tensor, exponent: number): Tensor {
-    this.#requireFloat('Pow', x);
     return this.node('Pow', [x, this.constant(exponent, x.dtype)], x.dtype, x.shape, { meta: { exponent } });
   }
 
@@ -156,7 +156,6 @@ export class GraphBuilder extends GraphCore {
   /** `[…, n, k] · […, k, m] → […, n, m]`; leading axes broadcast. */
   matmul(a: Tensor, b: Tensor): Tensor {
     if (a.dtype !== b.dtype) this.fail(`MatMul: ${a.dtype} and ${b.dtype}`);
-    this.#requireFloat('MatMul', a);
     const shape = matmulShape(a.shape, b.shape) ?? this.fail(`MatMul: ${shapeText(a.shape)} and ${shapeText(b.shape)} do not fit`);
     return this.node('MatMul', [a, b], a.dtype, shape);
   }
@@ -272,14 +271,19 @@ export class GraphBuilder extends GraphCore {
   /** Adds `updates` (`[…indices, …rest]`) onto rows of `x` (`[rows, …rest]`); rows named twice get both. */
   scatterAdd(x: Tensor, indices: Tensor, updates: Tensor): Tensor {
     const rows = this.reshape(this.cast(indices, 'int64'), [...indices.shape, 1]);
-    if (!sameShape(updates.shape, [...indices.shape, ...x.shape.slice(1)])) this.fail(`ScatterND: updates are ${shapeText(updates.shape)}`);
+    if (!sameShape(updates.shape, [...indices.shape, ...x.shape.slice(1)]) || updates.dtype !== x.dtype)
+      this.fail(`ScatterND: updates of ${x.dtype} ${shapeText(x.shape)} are ${updates.dtype} ${shapeText(updates.shape)}`);
     return this.node('ScatterND', [x, rows, updates], x.dtype, x.shape, { attributes: { reduction: { kind: 'string', value: 'add' } } });
   }
 
-  /** The bytes of the ONNX model: every named input, and what the named outputs need. */
-  toModel(): Uint8Array<ArrayBuffer> {
+  /**
+   * The bytes of the ONNX model: every named input, and what the named outputs need.
+   *
+   * @param simplified - false leaves out `simplify`, to compare with.
+   */
+  toModel({ simplified = true }: { readonly simplified?: boolean } = {}): Uint8Array<ArrayBuffer> {
     if (this.outputs.size === 0) this.fail('there is no output');
-    return emitModel(this);
+    return emitModel(this, simplified ? simplify(this) : asBuilt(this));
   }
 
   #pair(op: string, a: Operand, b: Operand): [Tensor, Tensor] {
@@ -295,12 +299,11 @@ export class GraphBuilder extends GraphCore {
   }
 
   #unary(op: string, x: Tensor): Tensor {
-    this.#requireFloat(op, x);
     return this.node(op, [x], x.dtype, x.shape);
   }
 
   #logic(op: string, inputs: readonly Tensor[]): Tensor {
-    for (const input of inputs) if (input.dtype !== 'bool') this.fail(`${op}: ${input.dtype}, not bool`);
+    for (const { dtype } of inputs) if (dtype !== inputs[0]!.dtype) this.fail(`${op}: ${inputs[0]!.dtype} and ${dtype}`);
     const shape = inputs.reduce<Shape>((joined, input) => this.#broadcast(op, joined, input.shape), []);
     return this.node(op, inputs, 'bool', shape);
   }
@@ -315,7 +318,6 @@ export class GraphBuilder extends GraphCore {
   }
 
   #alongAxis(op: string, x: Tensor, axis: number): Tensor {
-    this.#requireFloat(op, x);
     const at = this.#axis(op, x, axis);
     const options: { attributes: Record<string, AttributeDescription>; meta: NodeMeta } = {
       attributes: { axis: { kind: 'int', value: at } },
@@ -341,10 +343,6 @@ export class GraphBuilder extends GraphCore {
     const at = axis < 0 ? axis + x.shape.length : axis;
     if (!Number.isInteger(at) || at < 0 || at >= x.shape.length) this.fail(`${op}: there is no axis ${axis} in ${shapeText(x.shape)}`);
     return at;
-  }
-
-  #requireFloat(op: string, x: Tensor): void {
-    if (!isFloat(x.dtype)) this.fail(`${op}: ${x.dtype}, not a float`);
   }
 }
 

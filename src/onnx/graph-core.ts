@@ -1,7 +1,8 @@
 import { GroundtwinError } from '../errors.ts';
+import { cpuKernels, type KernelTypes, kernelType } from './kernels.ts';
 import type { AttributeDescription } from './model-proto.ts';
 import { elementCount, shapeText } from './shapes.ts';
-import { allocate, type DataType, type Dimension, holds, pack, type Shape, type Tensor, type TensorData } from './types.ts';
+import { allocate, type DataType, type Dimension, fits, holds, pack, type Shape, type Tensor, type TensorData } from './types.ts';
 
 /** Constants up to this many elements are shared when equal. */
 const SHARED_CONSTANT_ELEMENTS = 64;
@@ -87,10 +88,13 @@ export class GraphCore {
   readonly #inputs: Tensor[] = [];
   readonly #outputs = new Map<string, Tensor>();
   readonly #names = new Set<string>();
+  readonly #kernels: KernelTypes;
   #frameCount = 0;
   #frame: Frame;
 
-  constructor() {
+  /** @param kernels - element types by operator that the runtime can compute; operators it does not list are let through. Default: those of ONNX Runtime on CPUs. */
+  constructor(kernels: KernelTypes = cpuKernels) {
+    this.#kernels = kernels;
     this.#frame = this.#openFrame(undefined, false);
   }
 
@@ -124,9 +128,9 @@ export class GraphCore {
     return this.#register(dtype, shape, this.#root(), { kind: 'constant', data, name });
   }
 
-  /** A stored value: a number (shape `[]`), or an array with a shape. */
+  /** A stored value: a number (shape `[]`), or an array with a shape. @throws GRAPH_INVALID when a number is none of `dtype`, as 0.5 is no int32. */
   constant(value: number | readonly number[] | TensorData, dtype: DataType = 'float32', shape?: readonly number[]): Tensor {
-    const data = typeof value === 'number' ? pack(dtype, [value]) : isPlain(value) ? pack(dtype, value) : value;
+    const data = typeof value === 'number' ? this.#pack(dtype, [value]) : isPlain(value) ? this.#pack(dtype, value) : value;
     const dimensions = shape ?? (typeof value === 'number' ? [] : [data.length]);
     this.#checkData(dtype, dimensions, data);
     if (data.length > SHARED_CONSTANT_ELEMENTS) return this.#constantRecord(dtype, dimensions, data);
@@ -175,6 +179,7 @@ export class GraphCore {
     const key = `${op}|${inputs.map((input) => this.#check(input).id)}|${dtype}|${JSON.stringify(attributes)}`;
     const found = this.#find(key);
     if (found) return found;
+    this.#checkKernel(op, inputs);
     const frame = this.#placement(inputs);
     const derivation = { op, scope: this.scopePath, inputs, saved: [], meta: options.meta ?? {} };
     const outputs: Tensor[] = [];
@@ -269,6 +274,13 @@ export class GraphCore {
     throw new GroundtwinError('GRAPH_INVALID', { scope, problem });
   }
 
+  #checkKernel(op: string, inputs: readonly Tensor[]): void {
+    const dtypes = Object.hasOwn(this.#kernels, op) ? this.#kernels[op]! : undefined;
+    const dtype = kernelType(op, inputs);
+    if (dtypes && dtype && !dtypes.includes(dtype))
+      this.fail(`${op}: the runtime computes ${dtypes.join(', ')}, not ${dtype}; cast it first`);
+  }
+
   #root(): Frame {
     let frame = this.#frame;
     while (frame.parent) frame = frame.parent;
@@ -361,6 +373,11 @@ export class GraphCore {
   #checkData(dtype: DataType, shape: readonly number[], data: TensorData): void {
     if (!holds(dtype, data)) this.fail(`${dtype} values must be a ${allocate(dtype, 0).constructor.name}, not a ${data.constructor.name}`);
     if (elementCount(shape) !== data.length) this.fail(`${data.length} values do not fill shape ${shapeText(shape)}`);
+  }
+
+  #pack(dtype: DataType, values: readonly number[]): TensorData {
+    const wrong = values.find((value) => !fits(dtype, value));
+    return wrong === undefined ? pack(dtype, values) : this.fail(`${wrong} is no ${dtype}`);
   }
 
   #claim(name: string): void {

@@ -7,22 +7,25 @@ import {
   type NodeDescription,
   type ValueDescription,
 } from './model-proto.ts';
+import type { Simplified } from './simplify.ts';
 import type { Tensor } from './types.ts';
 
 /** Turns what a builder holds into one ONNX model; nodes that no output needs are left out. */
-export function emitModel(core: GraphCore): Uint8Array<ArrayBuffer> {
-  return encodeModel(new Emitter(core).model());
+export function emitModel(core: GraphCore, simplified: Simplified): Uint8Array<ArrayBuffer> {
+  return encodeModel(new Emitter(core, simplified).model());
 }
 
 class Emitter {
   readonly #core: GraphCore;
+  readonly #simplified: Simplified;
   readonly #names = new Map<number, string>();
   readonly #live: Set<number>;
   readonly #initializers: InitializerDescription[] = [];
 
-  constructor(core: GraphCore) {
+  constructor(core: GraphCore, simplified: Simplified) {
     this.#core = core;
-    this.#live = liveTensors(core);
+    this.#simplified = simplified;
+    this.#live = liveTensors(core, simplified);
     for (const { tensor, source } of core.records) {
       if (!this.#live.has(tensor.id) || source.kind !== 'constant') continue;
       this.#initializers.push({ name: this.#name(tensor), dtype: tensor.dtype, shape: tensor.shape, data: source.data });
@@ -47,12 +50,13 @@ class Emitter {
   }
 
   #node(node: GraphNode): NodeDescription {
-    const attributes: Record<string, AttributeDescription> = { ...node.attributes };
+    const plain = this.#simplified.node(node);
+    const attributes: Record<string, AttributeDescription> = { ...plain.attributes };
     for (const [name, subgraph] of Object.entries(node.subgraphs))
       attributes[name] = { kind: 'graph', value: this.#subgraph(name, subgraph) };
     const outputs = node.outputs.map((output) => this.#name(output));
-    const inputs = node.inputs.map((input) => this.#name(input));
-    return { op: node.op, name: `${node.scope}/${node.op}_${node.outputs[0]?.id}`, inputs, outputs, attributes };
+    const inputs = plain.inputs.map((input) => this.#name(input));
+    return { op: plain.op, name: `${node.scope}/${plain.op}_${node.outputs[0]?.id}`, inputs, outputs, attributes };
   }
 
   #subgraph(name: string, subgraph: Subgraph): GraphDescription {
@@ -72,7 +76,7 @@ class Emitter {
   #nameOutputs(outputs: readonly { name: string; tensor: Tensor }[], frameId: number): NodeDescription[] {
     const identities: NodeDescription[] = [];
     for (const { name, tensor } of outputs) {
-      const target = resolve(this.#core, tensor);
+      const target = this.#simplified.resolve(tensor);
       const record = this.#core.record(target);
       if (record.source.kind === 'node' && record.frame.id === frameId && !this.#names.has(target.id)) this.#names.set(target.id, name);
       else identities.push({ op: 'Identity', name: `Identity_${name}`, inputs: [this.#name(tensor)], outputs: [name], attributes: {} });
@@ -85,34 +89,30 @@ class Emitter {
   }
 
   #name(tensor: Tensor): string {
-    const target = resolve(this.#core, tensor);
+    const target = this.#simplified.resolve(tensor);
     const known = this.#names.get(target.id);
     if (known !== undefined) return known;
     const { source } = this.#core.record(target);
     const given = source.kind === 'input' || source.kind === 'constant' ? source.name : undefined;
-    const name = given ?? (source.kind === 'node' ? `${source.node.scope}/${source.node.op}_${target.id}` : `value_${target.id}`);
+    const name =
+      given ??
+      (source.kind === 'node' ? `${source.node.scope}/${this.#simplified.node(source.node).op}_${target.id}` : `value_${target.id}`);
     this.#names.set(target.id, name);
     return name;
   }
 }
 
-function resolve(core: GraphCore, tensor: Tensor): Tensor {
-  let target = tensor;
-  for (let source = core.record(target).source; source.kind === 'alias'; source = core.record(target).source) target = source.target;
-  return target;
-}
-
 /** Ids of all tensors that some output needs. A loop or branch that is needed keeps all its outputs. */
-function liveTensors(core: GraphCore): Set<number> {
+function liveTensors(core: GraphCore, simplified: Simplified): Set<number> {
   const live = new Set<number>();
   const pending: Tensor[] = [...core.outputs.values()];
-  for (let tensor = pending.pop(); tensor; tensor = pending.pop()) {
+  for (let next = pending.pop(); next; next = pending.pop()) {
+    const tensor = simplified.resolve(next);
     if (live.has(tensor.id)) continue;
     live.add(tensor.id);
     const { source } = core.record(tensor);
-    if (source.kind === 'alias') pending.push(source.target);
     if (source.kind !== 'node') continue;
-    pending.push(...source.node.inputs);
+    pending.push(...simplified.node(source.node).inputs);
     for (const subgraph of Object.values(source.node.subgraphs)) pending.push(...subgraph.outputs);
   }
   return live;

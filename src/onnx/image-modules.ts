@@ -64,5 +64,6 @@ export function convNet(builder: GraphBuilder, parameters: TensorsByName, x: Ten
 export function framesToImages(builder: GraphBuilder, frames: Tensor): Tensor {
   const lead = frames.shape.slice(0, -3).map((_, axis) => axis);
   const at = lead.length;
-  return builder.transpose(builder.mul(builder.cast(frames, 'float32'), 1 / 255), [...lead, at + 2, at, at + 1]);
+  // Moved as bytes, a quarter of what floats would be.
+  return builder.mul(builder.cast(builder.transpose(frames, [...lead, at + 2, at, at + 1]), 'float32'), 1 / 255);
 }

@@ -1,6 +1,8 @@
 export { type AdamWInputs, type AdamWOptions, type AdamWOutputs, adamW } from './adam-w.ts';
+export * from './code-restart.ts';
 export { compileInference, type InferenceSpec, type InputSpec } from './compile-inference.ts';
 export {
+  type CarriedSpec,
   type CompiledTraining,
   compileTraining,
   type FedSpec,
@@ -15,6 +17,7 @@ export { gradientRules } from './gradient-rules.ts';
 export { grad } from './gradients.ts';
 export { GraphBuilder, type Operand } from './graph-builder.ts';
 export * from './image-modules.ts';
+export { cpuKernels, type KernelTypes } from './kernels.ts';
 export { inspectModel, listOperators, type ModelInspection, type ModelValue } from './model-reader.ts';
 export * from './modules.ts';
 export * from './quantisation.ts';
@@ -26,7 +29,11 @@ export {
   type OnnxRuntime,
   type OnnxSession,
   type OnnxTensor,
+  type OrtModule,
 } from './runtime.ts';
+export * from './schedules.ts';
+export * from './staged-training.ts';
 export { type TrainingChunk, TrainingProgram, type TrainingState } from './training-program.ts';
 export * from './transformer.ts';
 export type { AnyDataType, DataType, Dimension, Shape, Tensor, TensorData } from './types.ts';
+export { type WebRuntimeOptions, webRuntime } from './web-runtime.ts';

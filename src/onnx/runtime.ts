@@ -45,49 +45,64 @@ export interface OnnxLoadOptions {
   readonly name?: string;
 }
 
-/** Where models run: onnxruntime-node here, onnxruntime-web in a browser. Models come as bytes only, so that no model can point at files. */
+/** Where models run: `nodeRuntime` here, `webRuntime` in a browser. Models come as bytes only, so that no model can point at files. */
 export interface OnnxRuntime {
   /** @throws MODEL_INVALID when the bytes cannot be loaded, RUNTIME_MISSING when the runtime cannot. */
   load(bytes: Uint8Array, options?: OnnxLoadOptions): Promise<OnnxSession>;
+}
+
+/** What both packages of ONNX Runtime offer. */
+export type OrtModule = Pick<typeof import('onnxruntime-node'), 'InferenceSession' | 'Tensor' | 'env'>;
+
+/** One of the packages, and how its sessions are made. */
+interface OrtPackage {
+  readonly name: string;
+  readonly importRuntime: () => Promise<OrtModule>;
+  readonly sessionOptions: InferenceSession.SessionOptions;
 }
 
 export interface NodeRuntimeOptions {
   /** Threads of one operator. Default 1: results must not depend on the machine's cores. */
   readonly threads?: number;
   /** How onnxruntime-node is imported; a test puts a failing one in. */
-  readonly importRuntime?: () => Promise<typeof import('onnxruntime-node')>;
+  readonly importRuntime?: () => Promise<OrtModule>;
 }
-
-const PACKAGE = 'onnxruntime-node';
 
 /** Models on onnxruntime-node: one thread, operators in sequence, all graph optimisations, only errors logged. The package is imported at the first load. */
 export function nodeRuntime(options: NodeRuntimeOptions = {}): OnnxRuntime {
-  const importRuntime = options.importRuntime ?? (() => import('onnxruntime-node'));
-  const sessionOptions: InferenceSession.SessionOptions = {
-    executionProviders: ['cpu'],
-    intraOpNumThreads: options.threads ?? 1,
-    interOpNumThreads: 1,
-    executionMode: 'sequential',
-    graphOptimizationLevel: 'all',
-    logSeverityLevel: 3,
-  };
+  return ortRuntime({
+    name: 'onnxruntime-node',
+    importRuntime: options.importRuntime ?? (() => import('onnxruntime-node')),
+    sessionOptions: {
+      executionProviders: ['cpu'],
+      intraOpNumThreads: options.threads ?? 1,
+      interOpNumThreads: 1,
+      executionMode: 'sequential',
+      graphOptimizationLevel: 'all',
+      logSeverityLevel: 3,
+    },
+  });
+}
+
+/** A runtime on one of the packages. */
+export function ortRuntime({ name, importRuntime, sessionOptions }: OrtPackage): OnnxRuntime {
   return {
     async load(bytes, loadOptions = {}) {
       const model = loadOptions.name ?? 'model';
       if (bytes.length > MAXIMUM_MODEL_BYTES)
         throw new GroundtwinError('MODEL_INVALID', { model, problem: `${bytes.length} bytes, more than ${MAXIMUM_MODEL_BYTES}` });
       const runtime = await importRuntime().catch((error: unknown) => {
-        throw new GroundtwinError('RUNTIME_MISSING', { runtime: PACKAGE, problem: messageOf(error) });
+        throw new GroundtwinError('RUNTIME_MISSING', { runtime: name, problem: messageOf(error) });
       });
       const session = await runtime.InferenceSession.create(bytes, sessionOptions).catch((error: unknown) => {
         throw new GroundtwinError('MODEL_INVALID', { model, problem: messageOf(error) });
       });
-      return new NodeSession(session, runtime.Tensor, model);
+      return new OrtSession(session, runtime.Tensor, model);
     },
   };
 }
 
-class NodeSession implements OnnxSession {
+class OrtSession implements OnnxSession {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
   readonly inputs: readonly ModelValue[];

@@ -1,5 +1,5 @@
 import { GroundtwinError } from '../errors.ts';
-import { type CompiledTraining, type FedSpec, stateNames, trainingNames } from './compile-training.ts';
+import { type CompiledTraining, type FedSpec, flat, stateLayout, trainingNames } from './compile-training.ts';
 import type { OnnxRuntime, OnnxSession, OnnxTensor } from './runtime.ts';
 import { elementCount } from './shapes.ts';
 import { holds, type TensorData } from './types.ts';
@@ -11,9 +11,15 @@ export const MAXIMUM_STEPS_PER_RUN = 100_000;
 export interface TrainingState {
   /** Finite updates made. */
   readonly step: number;
+  /** Frozen ones too. */
   readonly parameters: Readonly<Record<string, Float32Array>>;
+  /** Of trained parameters. */
   readonly first: Readonly<Record<string, Float32Array>>;
   readonly second: Readonly<Record<string, Float32Array>>;
+  /** Averages of trained parameters; absent where none are kept. */
+  readonly averages?: Readonly<Record<string, Float32Array>>;
+  /** Tensors carried that are no parameters; absent where there are none. */
+  readonly carried?: Readonly<Record<string, TensorData>>;
 }
 
 /** What one run of K steps reports, one entry a step. */
@@ -39,9 +45,7 @@ export class TrainingProgram {
   private constructor(compiled: CompiledTraining, session: OnnxSession) {
     this.#compiled = compiled;
     this.#session = session;
-    for (const { name, shape, initial } of compiled.parameters)
-      this.#setWeights(name, shape, initial.slice(), new Float32Array(initial.length), new Float32Array(initial.length));
-    this.#setStep(0);
+    this.start({});
   }
 
   /** Loads the model and starts from the initial weights. @throws MODEL_INVALID, RUNTIME_MISSING */
@@ -56,6 +60,7 @@ export class TrainingProgram {
    * @throws OPTION_INVALID when a table is missing, short or of another element type.
    */
   setTables(tables: Readonly<Record<string, TensorData>>, rows: number): void {
+    if (!(Number.isSafeInteger(rows) && rows >= 0)) this.#refuse('rows', `${rows}`, 'a whole number of at least 0');
     for (const { name, dtype, columns } of this.#compiled.tables) {
       const data = tables[name];
       const size = rows * (elementCount(columns) ?? 0);
@@ -74,19 +79,29 @@ export class TrainingProgram {
   /**
    * Runs K steps, K being how many batches `indices` holds. Equal, bit for bit, to K runs of one step.
    *
-   * @param indices - int32 `[K, ...batch]`: rows of the tables. Without tables, pass `steps` instead.
+   * @param indices - int32 `[K, ...batch]`: rows of the tables. Without tables only its length counts.
+   * @param learningRate - one for all steps, or float32 `[K]`.
    * @param streams - by name, `[K, ...shape]`.
    * @throws OPTION_INVALID on indices out of range or data that do not fit, RUNTIME_FAILED
    */
-  async run(indices: Int32Array, learningRate: number, streams: Readonly<Record<string, TensorData>> = {}): Promise<TrainingChunk> {
+  async run(
+    indices: Int32Array,
+    learningRate: number | Float32Array,
+    streams: Readonly<Record<string, TensorData>> = {},
+  ): Promise<TrainingChunk> {
     const steps = this.#checkIndices(indices);
-    if (!(learningRate >= 0 && Number.isFinite(learningRate)))
-      this.#refuse('learningRate', `${learningRate}`, 'a finite number of at least 0');
+    const rates = typeof learningRate === 'number' ? new Float32Array(steps).fill(learningRate) : learningRate;
+    if (rates.length !== steps || !rates.every((rate) => rate >= 0 && Number.isFinite(rate)))
+      this.#refuse(
+        'learningRate',
+        typeof learningRate === 'number' ? `${learningRate}` : `[${rates}]`,
+        `finite and at least 0, one or ${steps}`,
+      );
     if (this.#running) this.#refuse('run', 'called again before the last run was done', 'awaited');
     this.#running = true;
     try {
-      const results = await this.#session.run(this.#feeds(steps, indices, learningRate, streams));
-      for (const name of stateNames(this.#compiled)) this.#state.set(name, results[trainingNames.next(name)]!);
+      const results = await this.#session.run(this.#feeds(steps, indices, rates, streams));
+      for (const { name } of flat(stateLayout(this.#compiled))) this.#state.set(name, results[trainingNames.next(name)]!);
       return this.#chunk(results);
     } finally {
       this.#running = false;
@@ -95,32 +110,65 @@ export class TrainingProgram {
 
   /** The weights now, by name. Views: valid until the next run or load; copy what you keep. */
   parameters(): Record<string, Float32Array> {
-    return this.#group(trainingNames.parameter);
+    return this.#group(this.#compiled.parameters, trainingNames.parameter);
   }
 
-  /** A copy of weights, moments and step. */
+  /** A copy of all that training goes on from. */
   state(): TrainingState {
-    const copied = (rename: (name: string) => string) =>
-      Object.fromEntries(Object.entries(this.#group(rename)).map(([name, data]) => [name, data.slice()]));
-    const step = (this.#state.get('step')!.data as Float64Array)[0]!;
-    return { step, parameters: copied(trainingNames.parameter), first: copied(trainingNames.first), second: copied(trainingNames.second) };
+    const { parameters, averaged, carried } = this.#compiled;
+    const trained = parameters.filter(({ frozen }) => !frozen);
+    const copied = (specs: readonly { readonly name: string }[], rename: (name: string) => string) =>
+      Object.fromEntries(Object.entries(this.#group(specs, rename)).map(([name, data]) => [name, data.slice()]));
+    return {
+      step: (this.#state.get('step')!.data as Float64Array)[0]!,
+      parameters: copied(parameters, trainingNames.parameter),
+      first: copied(trained, trainingNames.first),
+      second: copied(trained, trainingNames.second),
+      ...(averaged ? { averages: copied(trained, trainingNames.average) } : {}),
+      ...(carried.length > 0 ? { carried: copied(carried, trainingNames.carried) } : {}),
+    };
   }
 
-  /** Goes on from a saved state; the state is copied. @throws OPTION_INVALID when a parameter is missing or of another size. */
+  /** Goes on from a saved state; the state is copied. @throws OPTION_INVALID when a part is missing or of another size or element type. */
   load(state: TrainingState): void {
-    const read = (group: 'parameters' | 'first' | 'second', name: string, size: number) => {
-      const data = state[group][name];
-      if (data?.length !== size) this.#refuse(`state.${group}.${name}`, data ? `${data.length} values` : 'missing', `${size} values`);
-      return data.slice();
+    const tensors: [string, OnnxTensor][] = [];
+    const read = (group: keyof TrainingState, rename: (name: string) => string, { name, dtype, shape }: FedSpec) => {
+      const data = (state[group] as Readonly<Record<string, TensorData>> | undefined)?.[name];
+      const tensor = this.#fed(`state.${group}`, { name, dtype, shape }, shape, data);
+      tensors.push([rename(name), { ...tensor, data: tensor.data.slice() }]);
     };
-    const groups = this.#compiled.parameters.map(
-      ({ name, initial: { length } }) =>
-        [read('parameters', name, length), read('first', name, length), read('second', name, length)] as const,
-    );
-    this.#compiled.parameters.forEach(({ name, shape }, index) => {
-      this.#setWeights(name, shape, ...groups[index]!);
-    });
+    for (const { name, shape, frozen } of this.#compiled.parameters) {
+      const spec = { name, dtype: 'float32', shape } as const;
+      read('parameters', trainingNames.parameter, spec);
+      if (frozen) continue;
+      read('first', trainingNames.first, spec);
+      read('second', trainingNames.second, spec);
+      if (this.#compiled.averaged) read('averages', trainingNames.average, spec);
+    }
+    for (const spec of this.#compiled.carried) read('carried', trainingNames.carried, spec);
+    if (!(state.step >= 0 && Number.isFinite(state.step))) this.#refuse('state.step', `${state.step}`, 'a finite number of at least 0');
+    for (const [name, tensor] of tensors) this.#state.set(name, tensor);
     this.#setStep(state.step);
+  }
+
+  /**
+   * Starts anew, as when it was opened, but from these weights: moments 0, averages equal to the weights, carried tensors as at first.
+   *
+   * @param weights - by name, copied; those not given start from their initial values, and names that this program lacks are left alone.
+   * @throws OPTION_INVALID on a wrong size.
+   */
+  start(weights: Readonly<Record<string, Float32Array>>): void {
+    const { parameters, averaged, carried } = this.#compiled;
+    const first = Object.fromEntries(parameters.map(({ name, initial }) => [name, new Float32Array(initial.length)]));
+    const values = Object.fromEntries(parameters.map(({ name, initial }) => [name, weights[name] ?? initial]));
+    this.load({
+      step: 0,
+      parameters: values,
+      first,
+      second: first,
+      ...(averaged ? { averages: values } : {}),
+      carried: Object.fromEntries(carried.map(({ name, initial }) => [name, initial])),
+    });
   }
 
   /** Gives the session's memory back; the program cannot run after it. */
@@ -131,12 +179,12 @@ export class TrainingProgram {
   #feeds(
     steps: number,
     indices: Int32Array,
-    learningRate: number,
+    rates: Float32Array,
     streams: Readonly<Record<string, TensorData>>,
   ): Record<string, OnnxTensor> {
     const feeds: Record<string, OnnxTensor> = Object.fromEntries(this.#state);
     feeds.steps = { type: 'int64', data: BigInt64Array.of(BigInt(steps)), dims: [] };
-    feeds.learning_rate = { type: 'float32', data: Float32Array.of(learningRate), dims: [] };
+    feeds.learning_rate = { type: 'float32', data: rates, dims: [steps] };
     feeds.indices = { type: 'int32', data: indices, dims: [steps, ...this.#compiled.batch] };
     for (const [name, table] of this.#tables) feeds[trainingNames.table(name)] = table;
     for (const { name } of this.#compiled.fixed) {
@@ -179,14 +227,8 @@ export class TrainingProgram {
     return { type: dtype, data, dims };
   }
 
-  #group(rename: (name: string) => string): Record<string, Float32Array> {
-    return Object.fromEntries(this.#compiled.parameters.map(({ name }) => [name, this.#state.get(rename(name))!.data as Float32Array]));
-  }
-
-  #setWeights(name: string, dims: readonly number[], parameter: Float32Array, first: Float32Array, second: Float32Array): void {
-    this.#state.set(trainingNames.parameter(name), { type: 'float32', data: parameter, dims });
-    this.#state.set(trainingNames.first(name), { type: 'float32', data: first, dims });
-    this.#state.set(trainingNames.second(name), { type: 'float32', data: second, dims });
+  #group(specs: readonly { readonly name: string }[], rename: (name: string) => string): Record<string, Float32Array> {
+    return Object.fromEntries(specs.map(({ name }) => [name, this.#state.get(rename(name))!.data as Float32Array]));
   }
 
   #setStep(step: number): void {

@@ -55,6 +55,20 @@ export function pack(dtype: DataType, values: readonly number[]): TensorData {
   return arrayTypes[dtype].from(values);
 }
 
+/** Bounds of whole numbers. JavaScript's own end before those of int64. */
+const wholeBounds: Partial<Record<DataType, readonly [number, number]>> = {
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  int64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+  uint8: [0, 255],
+  bool: [0, 1],
+};
+
+/** Whether a number can be stored as `dtype`; floats are rounded. */
+export function fits(dtype: DataType, value: number): boolean {
+  const bounds = wholeBounds[dtype];
+  return !bounds || (Number.isInteger(value) && value >= bounds[0] && value <= bounds[1]);
+}
+
 /** Whether `data` is the array type that `dtype` is stored in. */
 export function holds(dtype: DataType, data: TensorData): boolean {
   return data instanceof arrayTypes[dtype];

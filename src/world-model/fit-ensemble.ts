@@ -57,7 +57,7 @@ export async function fitEnsemble(runtime: OnnxRuntime, job: FitJob, hooks: FitH
   const compiled = compileEnsembleTraining(job.features, job.targets, job.config, rng.fork());
   const program = await TrainingProgram.open(runtime, compiled);
   try {
-    if (job.weights) program.load(freshMoments(job.weights));
+    if (job.weights) program.start(job.weights);
     program.setTables({ input: job.input, target: job.target }, job.rows);
     const kept = keptFrom(job.rows, job.config.members);
     const { losses, stopped } = await descend(program, job, samplesOf(job, kept), rng.fork(), hooks);
@@ -106,11 +106,6 @@ function drawBatches({ config }: FitJob, samples: readonly Int32Array[], steps: 
     indices[i] = sample[rng.integer(sample.length)]!;
   }
   return indices;
-}
-
-function freshMoments(parameters: Readonly<Record<string, Float32Array>>) {
-  const zeros = () => Object.fromEntries(Object.entries(parameters).map(([name, values]) => [name, new Float32Array(values.length)]));
-  return { step: 0, parameters, first: zeros(), second: zeros() };
 }
 
 async function calibrate(runtime: OnnxRuntime, job: FitJob, weights: FitResult['weights'], kept: Int32Array): Promise<Calibration> {

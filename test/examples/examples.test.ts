@@ -69,6 +69,14 @@ describe('the examples', () => {
     expect(await run(script, [], folder)).to.match(/^\d\S+ \{[\s\S]*stepsSinceResync: 1[\s\S]*\n\[\s+\[ .+ \],\s+\[ .+ \]\s+\]\n$/);
   });
 
+  it('docs/onnx.md trains the network it shows', async () => {
+    const [, block = ''] = /^```ts\n([\s\S]*?)^```/m.exec(readFileSync(join(root, 'docs', 'onnx.md'), 'utf8')) ?? [];
+    const script = join(folder, 'onnx.mts');
+    writeFileSync(script, block);
+    const [, before, after] = /fell from (\S+) to (\S+)/.exec(await run(script, [], folder)) ?? [];
+    expect(Number(after)).to.be.below(Number(before) / 20);
+  });
+
   it('own-task brings its block to the goal', async () => {
     const [, value] = /return ([\d.]+) of at most 100/.exec(await run(join(root, 'examples', 'own-task.ts'), [], folder)) ?? [];
     expect(Number(value)).to.be.within(50, 100);

@@ -56,5 +56,6 @@ describe('convolutions', () => {
     expect(thrown(() => conv2d(builder, builder.cast(image(1, 2), 'float64'), builder.cast(image(1, 1), 'float64'))).message).to.match(
       /float64/,
     );
+    expect(thrown(() => conv2d(builder, image(1, 2), builder.cast(image(1, 1), 'float64'))).message).to.match(/Conv: float32 and float64/);
   });
 });

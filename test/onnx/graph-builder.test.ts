@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { GraphBuilder } from '../../src/onnx/graph-builder.ts';
 import { inspectModel } from '../../src/onnx/model-reader.ts';
 import type { Tensor } from '../../src/onnx/types.ts';
-import { floats, numbers, runGraph, thrown } from './run-graph.ts';
+import { floats, numbers, rejected, runGraph, thrown } from './run-graph.ts';
 
 /** Runs `build` on the inputs and returns the values and the inferred shape; fails when ONNX Runtime's shape differs. */
 async function evaluate(inputs: { data: number[]; dims: number[] }[], build: (g: GraphBuilder, x: Tensor[]) => Tensor): Promise<number[]> {
@@ -29,6 +29,18 @@ describe('graph builder', () => {
     expect(builder.scopePath).to.equal('graph');
   });
 
+  it('names the scope in what the runtime says of a node', async () => {
+    const builder = new GraphBuilder();
+    const rows = builder.input('rows', 'int32', [1]);
+    builder.scope('encoder', () =>
+      builder.scope('table', () => {
+        builder.output('y', builder.neg(builder.gather(builder.constant([1, 2]), rows)));
+      }),
+    );
+    const error = await rejected(() => runGraph(builder, { rows: { type: 'int32', data: Int32Array.of(7), dims: [1] } }));
+    expect(error.message).to.match(/encoder\/table\/Gather_\d+/);
+  });
+
   it('refuses what does not fit', () => {
     const builder = new GraphBuilder();
     const x = builder.input('x', 'float32', ['batch', 3]);
@@ -46,6 +58,8 @@ describe('graph builder', () => {
       () => builder.reduceSum(x, [2]),
       () => builder.gather(x, x),
       () => builder.where(x, x, x),
+      () => builder.and(builder.greater(x, 0), x),
+      () => builder.scatterAdd(builder.constant([1, 2]), builder.constant([0], 'int32'), builder.constant([1], 'int32')),
       () => builder.input('x', 'float32', []),
       () => builder.param('w', [2, 2], new Float32Array(3)),
       () => builder.param('v', [2], new Float64Array(2)),

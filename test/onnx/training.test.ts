@@ -83,9 +83,14 @@ describe('training', () => {
           tables: ['x', 'y'].map((name) => ({ name, dtype: 'float32', columns: [name === 'x' ? 2 : 1] })),
           batch: [3, 4],
           streams: [{ name: 'noise', dtype: 'float32', shape: [3, 4, 1] }],
-          loss: (g, weights, { x, y, noise }) => {
+          carried: [{ name: 'seen', dtype: 'float32', shape: [3], initial: new Float32Array(3) }],
+          loss: (g, weights, { x, y, noise, seen }) => {
             const head = gaussianHead(g, mlp(g, weights, x!, apart ? one : spec));
-            return { loss: gaussianLoss(g, head, g.add(y!, noise!)), metrics: { mean: g.reduceSum(head.mean) } };
+            return {
+              loss: gaussianLoss(g, head, g.add(y!, noise!)),
+              metrics: { mean: g.reduceSum(head.mean) },
+              next: { seen: g.add(seen!, 1) },
+            };
           },
           optimizer: { maximumGradientNorm: 1 },
         });
@@ -95,6 +100,7 @@ describe('training', () => {
         const indices = Int32Array.from({ length: 10 * 12 }, () => rng.integer(20));
         const chunk = await program.run(indices, 0.01, { noise: drawn(10 * 12) });
         const weights = Object.values(program.parameters()).flatMap((values) => [...values]);
+        expect(program.state().carried!.seen).to.deep.equal(Float32Array.of(10, 10, 10));
         await program.release();
         return [...chunk.loss, ...chunk.metrics.mean!, ...chunk.gradientNorm, ...weights];
       }),
@@ -189,6 +195,7 @@ describe('training', () => {
     const program = await open(pull({}, [1, 2]));
     expect((await rejected(() => program.run(Int32Array.of(0), 0.1))).message).to.match(/pull: option tables is missing/);
     expect(thrown(() => program.setTables({ target: new Float32Array(3) }, 2)).message).to.match(/tables.target is Float32Array\(3\)/);
+    expect(thrown(() => program.setTables({ target: new Float32Array(4) }, Number.NaN)).message).to.match(/rows is NaN/);
     program.setTables({ target: new Float32Array(4) }, 2);
     expect((await rejected(() => program.run(Int32Array.of(0, 2), 0.1))).message).to.match(/indices\[1\] is 2; it must be 0 to 1/);
     expect((await rejected(() => program.run(new Int32Array(0), 0.1))).code).to.equal('OPTION_INVALID');
