@@ -53,6 +53,10 @@ export const errorTable = {
     `The model '${d.model}' is refused: ${d.problem}. See docs/model-contract.md for what a model must provide.`,
   TRAINING_FAILED: (d: { problem: string }) =>
     `Training stopped: ${d.problem}. Check that the data are finite, varied and enough, or lower the learning rate.`,
+  CHECKPOINT_INVALID: (d: { path: string; problem: string }) =>
+    `The checkpoint '${d.path}' cannot be used: ${d.problem}. Delete it, or give --restart, to begin anew.`,
+  CHECKPOINT_FOREIGN: (d: { path: string; what: string; expected: string; got: string }) =>
+    `The checkpoint '${d.path}' is of another training: its ${d.what} is ${d.got}, here it is ${d.expected}. Give what was given then, choose another folder, or give --restart to begin anew.`,
   DATA_INVALID: (d: { path: string; problem: string }) =>
     `The data at '${d.path}' cannot be used: ${d.problem}. Record it anew with 'groundtwin record'.`,
   REPLAY_INVALID: (d: { replay: string; problem: string }) =>

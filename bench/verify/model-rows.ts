@@ -6,6 +6,7 @@ import { type NetworkName, trainingNetwork } from '../peers/training-networks.ts
 import { cpuTime_s, fullTiming, speedOf, type TimedSide, type TimingSize, timeInTurns } from '../speed/turns.ts';
 import { imaginedRows } from './imagined-rows.ts';
 import { goldenErrors } from './onnx-goldens.ts';
+import { resumeRows } from './resume-rows.ts';
 import type { Context, Measured, Row } from './row.ts';
 
 /** Steps of one run of the graph: as many as a trainer takes. */
@@ -80,4 +81,5 @@ export const modelRows: readonly Row[] = [
       return { measured: Math.max(...raw.map(({ error }) => error)), raw };
     },
   },
+  ...resumeRows,
 ];

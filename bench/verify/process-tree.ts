@@ -3,6 +3,20 @@ import { Absent } from './row.ts';
 
 /** Sum of the resident memory of a process and all its descendants now, bytes; pages they share count in each. @throws Absent without /proc. */
 export function residentBytesOfTree(rootId: number): number {
+  return treeOf(rootId).reduce((sum, { resident }) => sum + resident, 0);
+}
+
+/** Ids of a process and all its descendants now. @throws Absent without /proc. */
+export function idsOfTree(rootId: number): number[] {
+  return treeOf(rootId).map(({ id }) => id);
+}
+
+/** Those of `ids` that still hold memory: not ended, not waiting to be buried. @throws Absent without /proc. */
+export function aliveAmong(ids: ReadonlySet<number>): number[] {
+  return listProcesses().flatMap(({ id, resident }) => (ids.has(id) && resident > 0 ? [id] : []));
+}
+
+function treeOf(rootId: number): ProcessFigures[] {
   const processes = listProcesses();
   const inTree = new Set([rootId]);
   // Children may stand before their parents: go round until nothing is added.
@@ -10,7 +24,7 @@ export function residentBytesOfTree(rootId: number): number {
     before = inTree.size;
     for (const { id, parent } of processes) if (inTree.has(parent)) inTree.add(id);
   }
-  return processes.reduce((sum, { id, resident }) => sum + (inTree.has(id) ? resident : 0), 0);
+  return processes.filter(({ id }) => inTree.has(id));
 }
 
 interface ProcessFigures {

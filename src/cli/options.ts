@@ -34,6 +34,11 @@ export function count(text: string): number {
   return integer(text, 1, 1e9);
 }
 
+/** An integer of at least 0, which stands for none. */
+export function countOrNone(text: string): number {
+  return integer(text, 0, 1e9);
+}
+
 /** Networks of an ensemble: as many as a model may have. */
 export function memberCount(text: string): number {
   return integer(text, 1, maxMembers);

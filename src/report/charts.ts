@@ -211,6 +211,18 @@ export function lossChart(curves: readonly Curve[]): Markup {
   return curveChart('Training loss of the model by update', curves, 'updates', 'loss', [], positive ? 'log' : 'linear');
 }
 
+/** Error of the model on held-out data by update, and the error of what was kept. */
+export function heldOutChart(curve: Curve, kept: number): Markup {
+  return curveChart(
+    'Error of the model on held-out data by update, in standard deviations of what it predicts',
+    [curve],
+    'updates',
+    'held-out error (σ)',
+    [{ name: 'kept', value: kept }],
+    'log',
+  );
+}
+
 function curveChart(
   label: string,
   curves: readonly Curve[],

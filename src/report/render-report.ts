@@ -11,13 +11,10 @@ import {
   skillChart,
 } from './charts.ts';
 import { html, type Markup, scriptJson, trusted } from './html.ts';
+import { page } from './page.ts';
 import { type PlayerData, playerData } from './replay-data.ts';
 import { replayScript } from './replay-script.ts';
 import type { Figure, IntervalFigures, Replay, ReportInput, ReportVerdict, RowFigures } from './report-input.ts';
-import { style } from './style.ts';
-
-/** Nothing may be loaded, from anywhere. */
-const POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 const VERDICTS: Readonly<Record<ReportVerdict, { readonly mark: string; readonly word: string }>> = {
   PASS: { mark: '✓', word: 'Pass' },
@@ -44,24 +41,8 @@ export function renderReport(input: ReportInput): string {
   const player = input.replay
     ? html`<script type="application/json" id="replay-data">${scriptJson(playerData(input.replay))}</script><script>${trusted(replayScript)}</script>`
     : null;
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width,initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<title>${input.title}</title>
-<style>${trusted(style)}</style>
-</head>
-<body>
-<main>
-<header><p class="kicker">${input.metadata.task} · ${input.metadata.model}</p><h1>${input.title}</h1></header>
-${sections.filter((section) => section !== null)}
-</main>
-${player}
-</body>
-</html>
-`.markup;
+  const kicker = `${input.metadata.task} · ${input.metadata.model}`;
+  return page({ title: input.title, kicker, sections: sections.filter((section) => section !== null), after: player });
 }
 
 function banner({ verdict, summary, validSteps, rows, metadata, starts, horizon }: ReportInput): Markup {

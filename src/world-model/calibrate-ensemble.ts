@@ -81,11 +81,12 @@ interface Residual {
   readonly disagreement: number;
 }
 
-/** By row, then element. A single member has seen every row and is judged on them all. */
+/** By row, then element. A single member that was kept from no row is judged on them all. */
 function residualsOf(outputs: EnsembleOutputs): Residual[] {
   const residuals: Residual[] = [];
+  const isSeenByAll = outputs.keptFrom.every((member) => member === -1);
   for (let row = outputs.from; row < outputs.rows; row++) {
-    const judge = outputs.members === 1 ? 0 : outputs.keptFrom[row]!;
+    const judge = outputs.members === 1 && isSeenByAll ? 0 : outputs.keptFrom[row]!;
     if (judge >= 0) for (let element = 0; element < outputs.targets; element++) residuals.push(residualOf(outputs, row, element, judge));
   }
   return residuals;

@@ -22,7 +22,15 @@ export interface TrainOptions extends FitHooks {
   readonly updates: number;
   readonly seed: number;
   readonly config?: EnsembleConfig;
+  /** Of as many members as `config` has. */
   readonly warmStart?: FitResult['weights'];
+  /**
+   * Updates without a lower error on held-out transitions after which training ends, with the weights that had the lowest; absent = all updates, and the last weights.
+   * Each member is judged on those kept from it; a single one, or members of which only elites stay, on about one block of 25 in six, kept from all.
+   */
+  readonly patience?: number;
+  /** Members in the model, those with the lowest error on held-out transitions; absent = all. */
+  readonly elites?: number;
   /** Newest share of the transitions to calibrate on, in (0, 1]; default 1. Less where older ones are of a policy that is no longer asked. */
   readonly calibrationShare?: number;
   /** Where the fit runs: in this process or in a child. */
@@ -34,10 +42,16 @@ export interface TrainedModel {
   readonly predict: Uint8Array;
   readonly weights: FitResult['weights'];
   readonly losses: readonly FitProgress[];
+  /** The update whose weights these are. */
+  readonly keptUpdate: number;
+  /** Whether it was asked to stop before it was over. */
+  readonly stopped: boolean;
 }
 
+/** @throws OPTION_INVALID, TRAINING_FAILED; see `fitEnsemble`. */
 export async function trainEnsemble(task: AnyTask, data: Transitions, options: TrainOptions): Promise<TrainedModel> {
   const config = options.config ?? ensembleDefaults;
+  requireJudging(options, config);
   const layout = layoutOf(task);
   const inputs = encodeInputs(layout, data);
   const targets = encodeTargets(layout, data);
@@ -57,11 +71,15 @@ export async function trainEnsemble(task: AnyTask, data: Transitions, options: T
       updates: options.updates,
       seed: options.seed,
       ...(options.warmStart ? { weights: options.warmStart } : {}),
+      ...(options.patience === undefined ? {} : { patience: options.patience }),
+      ...(options.elites === undefined ? {} : { elites: options.elites }),
     },
     options,
   );
-  const predict = compileEnsemblePredict({ layout, config, values: fitted.weights, scaling, calibration: fitted.calibration.factor });
-  return { manifest: manifestOf(task, data, options, config, fitted, predict), predict, weights: fitted.weights, losses: fitted.losses };
+  const { weights, losses, keptUpdate, stopped, calibration } = fitted;
+  const exported = { ...config, members: fitted.members.length };
+  const predict = compileEnsemblePredict({ layout, config: exported, values: weights, scaling, calibration: calibration.factor });
+  return { manifest: manifestOf(task, data, options, config, fitted, predict), predict, weights, losses, keptUpdate, stopped };
 }
 
 function manifestOf(
@@ -78,7 +96,7 @@ function manifestOf(
     name: options.name,
     task: { id: task.id, hash: taskHash(task) },
     predicts: 'state',
-    members: config.members,
+    members: fitted.members.length,
     state: manifestEntries(state),
     action: task.commands.map(({ name, unit }) => ({ name, unit })),
     context: manifestEntries(contextEntries(task)),
@@ -98,6 +116,7 @@ function manifestOf(
       dataHash: transitionsHash(data),
       finalLoss: fitted.losses.at(-1)?.loss ?? null,
       stopped: fitted.stopped,
+      ...judgingOf(options, config, fitted),
     },
     calibration: {
       method: 'spread of the ensemble brought to hold 90 % of the errors of members on rows they were kept from',
@@ -106,6 +125,24 @@ function manifestOf(
       factor: fitted.calibration.factor,
     },
   };
+}
+
+/** What a manifest says of held-out data; nothing where none were asked. */
+function judgingOf({ patience, elites }: TrainOptions, { members }: EnsembleConfig, fitted: FitResult) {
+  const { heldOut } = fitted.losses.find(({ update }) => update === fitted.keptUpdate) ?? {};
+  return {
+    ...(patience === undefined ? {} : { patience, keptUpdate: fitted.keptUpdate, heldOutError: heldOut ?? null }),
+    ...(elites === undefined || elites === members ? {} : { elites: fitted.members }),
+  };
+}
+
+function requireJudging({ patience, elites }: TrainOptions, { members }: EnsembleConfig): void {
+  const refuse = (option: string, value: number, allowed: string) => {
+    throw new GroundtwinError('OPTION_INVALID', { who: 'trainEnsemble', option, value: String(value), allowed });
+  };
+  if (patience !== undefined && !(Number.isInteger(patience) && patience >= 1)) refuse('patience', patience, 'an integer of at least 1');
+  if (elites !== undefined && !(Number.isInteger(elites) && elites >= 1 && elites <= members))
+    refuse('elites', elites, `an integer from 1 to ${members}, the number of members`);
 }
 
 function calibrationShareOf({ calibrationShare = 1 }: TrainOptions): number {

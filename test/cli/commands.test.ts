@@ -169,7 +169,7 @@ describe('the command line', () => {
     it('leaves a model folder that says how it was made', () => {
       const config = JSON.parse(readFileSync(join(model, 'config.json'), 'utf8'));
       expect(config.command).to.equal(
-        `groundtwin train-model --env Pendulum-v0 --data ${data} --out ${model} --updates 150 --members 2 --seed 1`,
+        `groundtwin train-model --env Pendulum-v0 --data ${data} --out ${model} --updates 150 --patience 2500 --members 2 --seed 1`,
       );
       expect(config).to.deep.include({ seeds: [1] });
       expect(config).to.include.all.keys('versions', 'machine', 'date', 'config');

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
-import { writeFileAtomically } from '../../src/data/atomic-file.ts';
+import { removeFile, writeFileAtomically } from '../../src/data/atomic-file.ts';
 
 describe('writing a file atomically', () => {
   let folder: string;
@@ -21,6 +21,15 @@ describe('writing a file atomically', () => {
     writeFileAtomically(path, Uint8Array.of(1, 2));
     expect([...readFileSync(path)]).to.deep.equal([1, 2]);
     expect(readdirSync(join(folder, 'deep', 'down'))).to.deep.equal(['file']);
+  });
+
+  it('is undone with all that a crash may have left', () => {
+    const path = join(folder, 'file');
+    removeFile(path);
+    writeFileAtomically(path, 'x');
+    writeFileSync(`${path}.partial`, 'half');
+    removeFile(path);
+    expect(readdirSync(folder)).to.deep.equal([]);
   });
 
   it('leaves nothing half-done where it fails', () => {

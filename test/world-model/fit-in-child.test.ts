@@ -3,31 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
-import { Rng } from '../../src/math/rng.ts';
 import { nodeRuntime } from '../../src/onnx/index.ts';
-import { ensembleDefaults } from '../../src/world-model/ensemble.ts';
-import { type FitJob, fitEnsemble } from '../../src/world-model/fit-ensemble.ts';
+import { type FitHooks, type FitState, fitEnsemble } from '../../src/world-model/fit-ensemble.ts';
 import { fitInChild } from '../../src/world-model/fit-in-child.ts';
+import { fitJob } from './fit-jobs.ts';
 
 const entry = { url: new URL('../../src/worker.ts', import.meta.url) };
 
-function jobOf(updates: number): FitJob {
-  const rng = new Rng(1);
-  const input = Float32Array.from({ length: 200 * 2 }, () => rng.normal());
-  const target = Float32Array.from({ length: 200 }, (_, row) => input[row * 2]! - 0.5 * input[row * 2 + 1]!);
-  return {
-    input,
-    target,
-    rows: 200,
-    features: 2,
-    targets: 1,
-    episode: new Int32Array(200),
-    calibrateFrom: 0,
-    config: { ...ensembleDefaults, members: 2, hidden: [16], batch: 32 },
-    updates,
-    seed: 3,
-  };
-}
+const jobOf = (updates: number) => fitJob({ updates });
 
 /** Children of this process that are alive now. */
 function children(): number {
@@ -65,12 +48,34 @@ describe('fitting in a child', () => {
     expect((failed as Error).message).to.include('at least 10');
   });
 
+  it('saves checkpoints here, and goes on from one', async () => {
+    const states: FitState[] = [];
+    const checkpoints = { every: 50, save: (state: FitState) => void states.push(state) };
+    const whole = await fitInChild(entry, jobOf(120), { checkpoints });
+    expect(states.map(({ update }) => update)).to.deep.equal([50, 100]);
+    const told: number[] = [];
+    const resumed = await fitInChild(entry, jobOf(120), {
+      checkpoints: { ...checkpoints, from: states[0]! },
+      onProgress: ({ update }) => told.push(update),
+    });
+    expect(resumed).to.deep.equal(whole);
+    expect(told).to.deep.equal([100, 120]);
+  });
+
+  it('ends with what a hook throws, as where the disk is full', async () => {
+    const full = new Error('ENOSPC');
+    const save = () => {
+      throw full;
+    };
+    expect(await fitInChild(entry, jobOf(1e6), { checkpoints: { every: 50, save } }).catch((error: unknown) => error)).to.equal(full);
+  });
+
   describe('of another kind', () => {
     const path = join(tmpdir(), `groundtwin-child-${process.pid}.mjs`);
     afterEach(() => rmSync(path, { force: true }));
-    const childThat = async (code: string) => {
+    const childThat = async (code: string, hooks: FitHooks = {}) => {
       writeFileSync(path, code);
-      return fitInChild({ url: pathToFileURL(path) }, jobOf(10)).catch((error: unknown) => error as Error);
+      return fitInChild({ url: pathToFileURL(path) }, jobOf(10), hooks).catch((error: unknown) => error as Error);
     };
 
     it('says so when the child dies', async () => {
@@ -82,7 +87,15 @@ describe('fitting in a child', () => {
     it('says so when the child is killed', async () => {
       const failed = await childThat("process.on('message', () => process.kill(process.pid, 'SIGKILL'));");
       expect(failed).to.have.property('code', 'TRAINING_FAILED');
-      expect((failed as Error).message).to.include('SIGKILL');
+      expect((failed as Error).message)
+        .to.include('SIGKILL')
+        .and.not.include('checkpoint');
+    });
+
+    it('says that its work is not lost, where there are checkpoints', async () => {
+      const checkpoints = { every: 50, save: () => {} };
+      const failed = await childThat("process.on('message', () => process.kill(process.pid, 'SIGKILL'));", { checkpoints });
+      expect((failed as Error).message).to.include('SIGKILL; start it again, and it goes on from its last checkpoint');
     });
   });
 });
