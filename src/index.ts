@@ -76,6 +76,7 @@ export { Renderer, type RenderOptions } from './render/index.ts';
 export { renderReport } from './report/index.ts';
 export { type RunningServer, type ServeOptions, serve } from './server/index.ts';
 export * from './spaces/space.ts';
+export { type ConditionOptions, conditionOn } from './task/condition.ts';
 export { anyTask, defineTask, type Task } from './task/task.ts';
 export type { Resync, TwinOptions } from './twin/twin-env.ts';
 export { type Branch, Env, type ResetResult, type StepResult } from './vector/env.ts';

@@ -8,6 +8,7 @@ import { imaginedRows } from './imagined-rows.ts';
 import { goldenErrors } from './onnx-goldens.ts';
 import { resumeRows } from './resume-rows.ts';
 import type { Context, Measured, Row } from './row.ts';
+import { thetaRows } from './theta-rows.ts';
 
 /** Steps of one run of the graph: as many as a trainer takes. */
 const stepsPerRun = 20;
@@ -82,4 +83,5 @@ export const modelRows: readonly Row[] = [
     },
   },
   ...resumeRows,
+  ...thetaRows,
 ];

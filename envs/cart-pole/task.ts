@@ -105,6 +105,15 @@ export const cartPole = defineTask({
   horizon: 500,
   solvedAt: 475,
   params,
+  randomize: {
+    cartMass_kg: { low: 0.8, high: 1.25, scale: 'log' },
+    poleMass_kg: { low: 0.08, high: 0.125, scale: 'log' },
+    poleHalfLength_m: { low: 0.4, high: 0.625, scale: 'log' },
+    railDamping_Nspm: { low: 0, high: 0.2 },
+    hingeDamping_Nmsprad: { low: 0, high: 0.01 },
+    latency_steps: { low: 0, high: 1 },
+    sensorNoise: { low: 0, high: 0.01 },
+  },
   engines: { rapier: { step_s: 0.02, solverIterations: 8 }, mujoco: { step_s: 0.01, integrator: 'rk4' } },
   scene,
   initial(rng, _params, state) {

@@ -66,6 +66,13 @@ export const pendulum = defineTask({
   controlDt_s: 0.05,
   horizon: 200,
   params: { mass_kg: 1, length_m: 1, gravity_mps2: 10, hingeDamping_Nmsprad: 0 },
+  randomize: {
+    mass_kg: { low: 0.8, high: 1.25, scale: 'log' },
+    length_m: { low: 0.8, high: 1.25, scale: 'log' },
+    hingeDamping_Nmsprad: { low: 0, high: 0.1 },
+    latency_steps: { low: 0, high: 1 },
+    sensorNoise: { low: 0, high: 0.01 },
+  },
   engines: { rapier: { step_s: 0.05, solverIterations: 25 }, mujoco: { step_s: 0.01, integrator: 'rk4' } },
   scene,
   initial(rng, _params, state) {

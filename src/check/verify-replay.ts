@@ -16,6 +16,8 @@ interface ReplayMakeOptions {
   readonly backend?: 'truth' | 'model' | 'twin';
   readonly engine?: EngineName;
   readonly randomize?: Ranges;
+  readonly condition?: readonly string[];
+  readonly observeCondition?: boolean;
 }
 
 export interface ReplayMaker {
@@ -82,6 +84,8 @@ function makeOptionsOf(head: ReplayHead): ReplayMakeOptions {
     ...(head.kind === 'remote' ? {} : { backend: head.kind }),
     ...(head.engine === undefined ? {} : { engine: head.engine }),
     ...(head.randomize === undefined ? {} : { randomize: head.randomize }),
+    ...(head.condition === undefined ? {} : { condition: head.condition }),
+    ...(head.observeCondition === undefined ? {} : { observeCondition: head.observeCondition }),
   };
 }
 

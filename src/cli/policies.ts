@@ -18,5 +18,5 @@ export async function policyOf(
       value: 'missing',
       allowed: 'the folder of a model for --policy cem to plan in (--policy random needs none)',
     });
-  return cemInModel(task, await registry.loadModel(task.id, options.model), lanes);
+  return cemInModel(task, await registry.loadModel(task, options.model), lanes);
 }

@@ -44,6 +44,9 @@ export interface MadeWith {
   /** Absent: the task's horizon; null: no time limit. */
   readonly maxEpisodeSteps?: number | null;
   readonly randomize?: Ranges;
+  /** Physical parameters in the state; `observeCondition`: and in the observation. */
+  readonly condition?: readonly string[];
+  readonly observeCondition?: boolean;
   /** Names of the wrappers that were given, innermost first. */
   readonly wrappers: readonly string[];
 }

@@ -3,7 +3,7 @@ import type { Ranges } from '../core/range.ts';
 import { engineNames } from '../core/scene-spec.ts';
 import { GroundtwinError, isGroundtwinError } from '../errors.ts';
 import { sha256Bytes } from '../math/hash.ts';
-import { type Check, fields, integer, list, number, oneOf, optional, record, text } from '../wire/checks.ts';
+import { type Check, fields, flag, integer, list, number, oneOf, optional, record, text } from '../wire/checks.ts';
 import { spaceFromJson } from '../wire/space-json.ts';
 import {
   eventFrom,
@@ -45,6 +45,8 @@ const rangeCheck = fields({ low: number, high: number, scale: optional(oneOf('li
 const ranges: Check<Ranges> = (value, field) =>
   Object.fromEntries(Object.entries(record(value, field)).map(([name, range]) => [name, rangeCheck(range, field)]));
 
+const names: Check<string[]> = (value, field) => list(value, field).map((name) => text(name, field));
+
 const headCheck = fields(
   {
     format: oneOf(replayFormat),
@@ -58,7 +60,9 @@ const headCheck = fields(
     autoreset: oneOf('nextStep', 'sameStep', 'disabled'),
     maxEpisodeSteps,
     randomize: optional(ranges),
-    wrappers: (value, field) => list(value, field).map((name) => text(name, field)),
+    condition: optional(names),
+    observeCondition: optional(flag),
+    wrappers: names,
     version: text,
     observationSpace: (value, field) => spaceFromJson(value, field),
     actionSpace: (value, field) => spaceFromJson(value, field),

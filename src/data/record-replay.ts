@@ -36,7 +36,14 @@ export function recordReplay(env: VectorEnv, path: string, facts: ReplayFacts): 
   const whole = facts.outcomes ?? bytesPerLane(env.observationSpace) <= wholeObservation_bytes;
   const { id, kind, lanes, agents, controlDt_s, autoreset, observationSpace, actionSpace } = env;
   const fingerprint = facts.fingerprint ?? fingerprintOf(env);
-  const { engine, maxEpisodeSteps, randomize, wrappers = [] }: Partial<MadeWith> = { ...env.madeWith, ...facts };
+  const {
+    engine,
+    maxEpisodeSteps,
+    randomize,
+    condition,
+    observeCondition,
+    wrappers = [],
+  }: Partial<MadeWith> = { ...env.madeWith, ...facts };
   const head: ReplayHead = {
     env: id,
     kind,
@@ -53,6 +60,8 @@ export function recordReplay(env: VectorEnv, path: string, facts: ReplayFacts): 
     ...(fingerprint === undefined ? {} : { fingerprint }),
     ...(maxEpisodeSteps === undefined ? {} : { maxEpisodeSteps }),
     ...(randomize === undefined ? {} : { randomize }),
+    ...(condition === undefined ? {} : { condition }),
+    ...(observeCondition === undefined ? {} : { observeCondition }),
   };
   return new RecordingEnv(env, head, path);
 }

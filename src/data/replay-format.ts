@@ -46,6 +46,9 @@ export interface ReplayHead {
   readonly maxEpisodeSteps?: number | null;
   /** What episodes draw from their seeds. */
   readonly randomize?: Ranges;
+  /** Physical parameters in the state; `observeCondition`: and in the observation. */
+  readonly condition?: readonly string[];
+  readonly observeCondition?: boolean;
   /** Names, innermost first, the time limit and what `randomize` adds left out. */
   readonly wrappers: readonly string[];
   /** Of the package that recorded. */

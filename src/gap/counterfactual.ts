@@ -29,6 +29,8 @@ export interface CounterfactualEffects {
   readonly direction: Interval;
   /** Pairs (start, alternative) whose true effect is large enough to have a direction. */
   readonly effectivePairs: number;
+  /** Mean squared length of a pair's true effect, standard deviations squared. */
+  readonly meanSquare: number;
 }
 
 /** A true effect smaller than this many standard deviations has no direction worth scoring. */
@@ -58,6 +60,7 @@ export function counterfactualEffects(data: Counterfactuals, plan: ResamplePlan)
     effectR2: ratio(([missed, effect]) => (effect! > 0 ? 1 - missed! / effect! : Number.NaN)),
     direction: ratio(([, , cosines, pairs]) => (pairs! > 0 ? cosines! / pairs! : Number.NaN)),
     effectivePairs: Math.round(measured[3]! * data.starts),
+    meanSquare: measured[1]! / data.alternatives,
   };
 }
 

@@ -11,6 +11,8 @@ export * from './measurements.ts';
 export * from './negative-controls.ts';
 export * from './pair-rollouts.ts';
 export * from './paired-rollouts.ts';
+export * from './parameter-effect.ts';
+export * from './play-interventions.ts';
 export * from './return-comparison.ts';
 export * from './run-gap.ts';
 export * from './statistics.ts';

@@ -7,8 +7,9 @@ import type { PhysicsEngine } from '../core/physics-world.ts';
 import { elementsWithRole, layOut, type MutableStateView, viewsOver } from '../core/state-spec.ts';
 import { GroundtwinError } from '../errors.ts';
 import { sha256Hex } from '../math/hash.ts';
+import { paramsOfState } from '../task/condition.ts';
 import { PhysicsDynamics } from '../task/physics-dynamics.ts';
-import type { AnyTask, Params } from '../task/task.ts';
+import type { AnyTask } from '../task/task.ts';
 import type { Prediction, PredictionInput, WorldModel } from '../world-model/world-model.ts';
 
 export interface ControlParts {
@@ -155,24 +156,21 @@ function joined(blocks: readonly Prediction[]): Prediction {
 
 /** Adds to each prediction what weaker gravity changes in the engine, from the same state under the same command. */
 function weakerGravity(model: WorldModel, severity: number, { task, engine }: ControlParts): WorldModel {
-  const gravity = task.params.gravity_mps2;
-  if (gravity === undefined)
+  if (task.params.gravity_mps2 === undefined)
     throw new GroundtwinError('OPTION_INVALID', {
       who: 'gap',
       option: 'subject',
       value: 'broken:gravity-half',
       allowed: 'used on a task with a parameter gravity_mps2',
     });
-  const right = new CommandedPhysics(task, engine, task.params);
-  const weak = new CommandedPhysics(task, engine, { ...task.params, gravity_mps2: gravity * (1 - severity) });
+  const right = new CommandedPhysics(task, engine, 1);
+  const weak = new CommandedPhysics(task, engine, 1 - severity);
   const predict = async (input: PredictionInput) => {
     const prediction = await model.predict(input);
     const size = input.state.length / input.rows;
-    const commands = input.action.length / input.rows;
     for (let row = 0; row < input.rows; row++) {
-      const state = input.state.subarray(row * size, (row + 1) * size);
-      const command = input.action.subarray(row * commands, (row + 1) * commands);
-      const [a, b] = [right.next(state, command), weak.next(state, command)];
+      const [state, context, command] = [input.state, input.context, input.action].map((values) => rowOf(values, row, input.rows));
+      const [a, b] = [right.next(state!, context!, command!), weak.next(state!, context!, command!)];
       for (let i = 0; i < size; i++) {
         const at = row * size + i;
         const change = b[i]! - a[i]!;
@@ -188,11 +186,18 @@ function weakerGravity(model: WorldModel, severity: number, { task, engine }: Co
   });
 }
 
-/** One control step of physics from a given state under a given command. */
+function rowOf(values: Float32Array, row: number, rows: number): Float32Array {
+  const width = values.length / rows;
+  return values.subarray(row * width, (row + 1) * width);
+}
+
+/** One control step of physics, with a share of its gravity, from a given state under a given command. */
 class CommandedPhysics {
+  private readonly task: AnyTask;
   private readonly dynamics: PhysicsDynamics;
-  private readonly params: Params;
+  private readonly gravityShare: number;
   private readonly predicted: Int32Array;
+  private readonly context: Int32Array;
   private readonly state: Float64Array;
   private readonly next_: Float64Array;
   private readonly command: Float64Array;
@@ -201,11 +206,13 @@ class CommandedPhysics {
   private readonly active = Uint8Array.of(1);
   private readonly out: Float64Array;
 
-  constructor(task: AnyTask, engine: PhysicsEngine, params: Params) {
+  constructor(task: AnyTask, engine: PhysicsEngine, gravityShare: number) {
     const spec = layOut(task.state);
+    this.task = task;
     this.dynamics = new PhysicsDynamics(task, engine);
-    this.params = params;
+    this.gravityShare = gravityShare;
     this.predicted = elementsWithRole(spec, 'dynamic', 'signal');
+    this.context = elementsWithRole(spec, 'context');
     this.state = new Float64Array(spec.size);
     this.next_ = new Float64Array(spec.size);
     this.command = new Float64Array(task.commands.length);
@@ -214,13 +221,17 @@ class CommandedPhysics {
     this.out = new Float64Array(this.predicted.length);
   }
 
-  /** @param state - predicted elements. @returns predicted elements one control step later; reused. */
-  next(state: Float32Array, command: Float32Array): Float64Array {
+  /** @param state - predicted elements. @param context - those of the context. @returns predicted elements one control step later; reused. */
+  next(state: Float32Array, context: Float32Array, command: Float32Array): Float64Array {
     this.predicted.forEach((element, i) => {
       this.state[element] = state[i]!;
     });
+    this.context.forEach((element, i) => {
+      this.state[element] = context[i]!;
+    });
     this.command.set(command);
-    this.dynamics.start(0, this.state, this.stateView, this.params);
+    const params = paramsOfState(this.task, this.stateView, this.task.params);
+    this.dynamics.start(0, this.state, this.stateView, { ...params, gravity_mps2: params.gravity_mps2! * this.gravityShare });
     this.next_.set(this.state);
     this.dynamics.advance(
       { lanes: 1, state: this.state, next: this.next_, command: this.command, nextViews: this.nextViews, problems: [null] },

@@ -8,7 +8,7 @@ import { predictedEntries } from '../world-model/contract.ts';
 import type { Counterfactuals } from './counterfactual.ts';
 import { type HeldOut, predictedScale } from './held-out.ts';
 import { fitLinearReference, rolloutLinear } from './linear-reference.ts';
-import type { PairedRollouts } from './paired-rollouts.ts';
+import { type PairedRollouts, rowsAtStep } from './paired-rollouts.ts';
 
 /** Share of an element's standard deviation taken as sensor noise: where truth, started so far off, drifts to is the floor of any prediction. */
 export const SENSOR_NOISE_SHARE = 0.0005;
@@ -84,11 +84,8 @@ export async function playCounterfactuals(options: CounterfactualOptions): Promi
   const dream = await options.subject(heldOut.starts * samples);
   const seed = options.rng.integer(1 << 20) * 64;
   const width = options.scale.length;
-  const ends = async (env: TaskEnv, count: number, plan: HeldOut) => {
-    const { rows } = await play(env, plan, count, seed);
-    const mean = count === 1 ? rows : meanOverSamples(rows, plan.starts, count, (plan.horizon + 1) * width, angleElements(entries));
-    return lastRows(mean, plan.starts, plan.horizon, width);
-  };
+  const ends = async (env: TaskEnv, count: number, plan: HeldOut) =>
+    rowsAtStep(await playMean(env, plan, count, seed), plan.starts, plan.horizon, width, plan.horizon);
   const truthBranches: Float64Array[] = [];
   const imaginedBranches: Float64Array[] = [];
   for (const action of alternatives) {
@@ -108,6 +105,16 @@ export async function playCounterfactuals(options: CounterfactualOptions): Promi
   };
   await dream.close();
   return result;
+}
+
+/**
+ * Plays every start and takes the mean over copies, of angles the circular one.
+ * @param copies - of each start, copy c with seed + c. @returns float64 `[starts, horizon + 1, size]`, predicted elements.
+ */
+export async function playMean(env: TaskEnv, heldOut: HeldOut, copies: number, seed: number): Promise<Float64Array> {
+  const { rows } = await play(env, heldOut, copies, seed);
+  if (copies === 1) return rows;
+  return meanOverSamples(rows, heldOut.starts, copies, rows.length / heldOut.starts / copies, angleElements(predictedEntries(env.task)));
 }
 
 interface Played {
@@ -242,15 +249,6 @@ function meanReturns(returns: Float64Array, copies: number): Float64Array {
     { length: returns.length / copies },
     (_, start) => returns.subarray(start * copies, (start + 1) * copies).reduce((sum, value) => sum + value, 0) / copies,
   );
-}
-
-function lastRows(rows: Float64Array, starts: number, horizon: number, width: number): Float64Array {
-  const out = new Float64Array(starts * width);
-  for (let start = 0; start < starts; start++) {
-    const at = (start * (horizon + 1) + horizon) * width;
-    out.set(rows.subarray(at, at + width), start * width);
-  }
-  return out;
 }
 
 /** K arrays `[starts, width]` → `[starts, K, width]`. */

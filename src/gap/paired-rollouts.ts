@@ -79,6 +79,16 @@ export function nearerSign(element: Element, a: Reals, aRow: number, b: Reals, b
   return dot < 0 ? -1 : 1;
 }
 
+/** `[starts, horizon + 1, size]` → `[starts, size]`: the rows so many steps on. */
+export function rowsAtStep(rows: Reals, starts: number, horizon: number, size: number, step: number): Float64Array {
+  const out = new Float64Array(starts * size);
+  for (let start = 0; start < starts; start++) {
+    const from = (start * (horizon + 1) + step) * size;
+    out.set(rows.subarray(from, from + size), start * size);
+  }
+  return out;
+}
+
 /** Bounds a difference to ±`DIVERGED_SCALES`·scale; what is not finite counts as the bound. */
 export function boundedGap(gap: number, scale: number): number {
   const bound = DIVERGED_SCALES * scale;
@@ -103,7 +113,7 @@ export function checkRollouts(rollouts: PairedRollouts): void {
 }
 
 /** @throws GAP_SHAPE_MISMATCH */
-export function checkLength(what: string, values: ArrayLike<number>, expected: number): void {
+export function checkLength(what: string, values: { readonly length: number }, expected: number): void {
   if (values.length !== expected) throw new GroundtwinError('GAP_SHAPE_MISMATCH', { what, expected, got: values.length });
 }
 

@@ -4,10 +4,12 @@ import type { PhysicsEngine } from '../core/physics-world.ts';
 import type { Ranges } from '../core/range.ts';
 import type { EngineName } from '../core/scene-spec.ts';
 import { suggest } from '../core/suggest.ts';
-import type { AutoresetMode } from '../core/vector-env.ts';
+import type { AutoresetMode, MadeWith } from '../core/vector-env.ts';
 import type { WrapperFactory } from '../core/wrapper.ts';
 import { GroundtwinError } from '../errors.ts';
 import type { OnnxRuntime } from '../onnx/index.ts';
+import { conditionOn } from '../task/condition.ts';
+import { isTask } from '../task/is-task.ts';
 import { PhysicsDynamics } from '../task/physics-dynamics.ts';
 import type { AnyTask } from '../task/task.ts';
 import { TaskEnv } from '../task/task-env.ts';
@@ -20,6 +22,7 @@ import { WorkerBackend } from '../vector/worker-backend.ts';
 import type { Isolation, WorkerStarters } from '../vector/worker-protocol.ts';
 import { WorkerVectorEnv } from '../vector/worker-vector-env.ts';
 import type { Clock } from '../wire/clock.ts';
+import { requireTask } from '../world-model/contract.ts';
 import { ModelDynamics } from '../world-model/model-dynamics.ts';
 import { loadModel } from '../world-model/model-folder.ts';
 import type { WorldModel } from '../world-model/world-model.ts';
@@ -34,9 +37,17 @@ export interface MakeOptions extends TwinOptions {
   readonly engine?: EngineName;
   /**
    * Drawn anew for each episode, from its seed: the task's own ranges (true) or these, of its physical parameters, of `latency_steps` (whole control
-   * steps that actions come late) and of `sensorNoise` (deviation added to every observation element, in its unit). A twin's model keeps its own physics.
+   * steps that actions come late) and of `sensorNoise` (deviation added to every observation element, in its unit). A model keeps its own physics
+   * but for the parameters that it is told, see `condition`.
    */
   readonly randomize?: boolean | Ranges;
+  /**
+   * Physical parameters that the state carries, as `conditionOn` has it, so that one model serves them all: these, or those that `randomize` draws (true).
+   * A model must have been trained with them. Default none.
+   */
+  readonly condition?: boolean | readonly string[];
+  /** Shows the agent these parameters, as the last elements of its observation. Default false. */
+  readonly observeCondition?: boolean;
   /** Folder of a model, or one already loaded; required unless the backend is truth. */
   readonly model?: string | WorldModel;
   /** Applied outside the time limit, innermost first. */
@@ -70,6 +81,8 @@ const makeOptions = {
   backend: true,
   engine: true,
   randomize: true,
+  condition: true,
+  observeCondition: true,
   model: true,
   observe: true,
   resync: true,
@@ -135,8 +148,9 @@ export class Registry {
     return [...this.tasks.keys()].sort();
   }
 
-  /** @throws ENV_UNKNOWN with the nearest known id. */
-  task(id: string): AnyTask {
+  /** @param id - or a task itself, such as one made by `conditionOn`, which stands for itself. @throws ENV_UNKNOWN with the nearest known id. */
+  task(id: string | AnyTask): AnyTask {
+    if (isTask(id)) return id;
     const task = this.tasks.get(id);
     if (task) return task;
     const known = this.ids();
@@ -160,7 +174,7 @@ export class Registry {
   }
 
   /** Truth without wrappers: for recorders and planners that need the state itself. */
-  async truth(id: string, lanes = 1, engine: EngineName = 'rapier', randomize?: Ranges): Promise<TaskEnv> {
+  async truth(id: string | AnyTask, lanes = 1, engine: EngineName = 'rapier', randomize?: Ranges): Promise<TaskEnv> {
     const task = this.task(id);
     return new TaskEnv(task, new PhysicsDynamics(task, await this.engine(engine)), lanes, randomize ? { randomize } : {});
   }
@@ -179,22 +193,19 @@ export class Registry {
   }
 
   /** A model as an env without wrappers. One loaded from a folder is closed with it. */
-  async imagined(id: string, model: string | WorldModel, lanes = 1): Promise<TaskEnv> {
+  async imagined(id: string | AnyTask, model: string | WorldModel, lanes = 1, randomize?: Ranges): Promise<TaskEnv> {
     const task = this.task(id);
-    return new TaskEnv(
-      task,
-      new ModelDynamics(task, await this.model(task, model), lanes, { ownsModel: typeof model === 'string' }),
-      lanes,
-    );
+    const dynamics = new ModelDynamics(task, await this.model(task, model), lanes, { ownsModel: typeof model === 'string' });
+    return new TaskEnv(task, dynamics, lanes, randomize ? { randomize } : {});
   }
 
   /** Loads a model folder for a task. @throws MODEL_MISSING, MODEL_REFUSED, MODEL_INVALID. */
-  async loadModel(id: string, folder: string): Promise<WorldModel> {
+  async loadModel(id: string | AnyTask, folder: string): Promise<WorldModel> {
     return loadModel(this.parts.runtime, folder, this.task(id));
   }
 
   private async inProcess(id: string, options: MakeVectorOptions): Promise<SyncVectorEnv> {
-    const task = this.task(id);
+    const task = conditioned(this.task(id), options);
     for (const option of ['isolation', 'stepDeadline_ms', 'taskModules'] as const)
       if (options[option] !== undefined) refuse(task, option, String(options[option]), 'absent unless workers are asked for');
     const outer = this.outerOptions(task, options);
@@ -203,10 +214,10 @@ export class Registry {
   }
 
   private async inWorkers(id: string, options: MakeVectorOptions, workers: number): Promise<WorkerVectorEnv> {
-    const task = this.task(id);
+    const task = conditioned(this.task(id), options);
     const lanes = checkedLanes(task, options);
     const { isolation = 'process', stepDeadline_ms, taskModules, engine = 'rapier' } = options;
-    const randomize = rangesOf(task, options.randomize);
+    const randomize = physicalRanges(task, options.randomize);
     if ((options.backend ?? 'truth') !== 'truth')
       refuse(
         task,
@@ -233,7 +244,7 @@ export class Registry {
       clock,
       ...(stepDeadline_ms === undefined ? {} : { stepDeadline_ms }),
       ...(taskModules ? { taskModules } : {}),
-      options: { engine, ...(randomize && { randomize }) },
+      options: { engine, ...(randomize && { randomize }), ...conditionOf(task, options) },
     });
     return orClosed(backend, () => new WorkerVectorEnv(backend, outer));
   }
@@ -256,6 +267,7 @@ export class Registry {
         engine,
         ...(maxEpisodeSteps === undefined ? {} : { maxEpisodeSteps }),
         ...(ranges ? { randomize: ranges } : {}),
+        ...conditionOf(task, options),
       },
       autoreset: options.autoreset ?? 'nextStep',
       copy: options.copy ?? true,
@@ -274,36 +286,51 @@ export class Registry {
   private async backend(task: AnyTask, options: MakeVectorOptions): Promise<Backend> {
     const lanes = checkedLanes(task, options);
     const kind = options.backend ?? 'truth';
+    const ranges = physicalRanges(task, options.randomize);
     switch (kind) {
       case 'truth':
-        return this.truth(task.id, lanes, options.engine, rangesOf(task, options.randomize));
+        return this.truth(task, lanes, options.engine, ranges);
       case 'model':
-        return this.imagined(task.id, requireModel(task, options), lanes);
+        return this.imagined(task, requireModel(task, options), lanes, ranges);
       case 'twin': {
         const given = requireModel(task, options);
         const dynamics = new ModelDynamics(task, await this.model(task, given), lanes, {
           disagreement: true,
           ownsModel: typeof given === 'string',
         });
-        return new TwinEnv(
-          await this.truth(task.id, lanes, options.engine, rangesOf(task, options.randomize)),
-          new TaskEnv(task, dynamics, lanes),
-          dynamics,
-          options,
-        );
+        return new TwinEnv(await this.truth(task, lanes, options.engine, ranges), new TaskEnv(task, dynamics, lanes), dynamics, options);
       }
       default:
         return refuse(task, 'backend', String(kind), "'truth', 'model' or 'twin'");
     }
   }
 
-  private model(task: AnyTask, model: string | WorldModel): Promise<WorldModel> {
-    return typeof model === 'string' ? this.loadModel(task.id, model) : Promise.resolve(model);
+  private async model(task: AnyTask, model: string | WorldModel): Promise<WorldModel> {
+    if (typeof model === 'string') return this.loadModel(task, model);
+    requireTask(model.manifest.name, model.manifest, task);
+    return model;
   }
 }
 
-/** Those of physical parameters; latency and sensor noise are wrappers. */
-function rangesOf(task: AnyTask, randomize: MakeOptions['randomize']): Ranges | undefined {
+/** The task with the parameters in its state that are asked for. */
+function conditioned(task: AnyTask, { condition = false, observeCondition = false, randomize }: MakeOptions): AnyTask {
+  if (typeof condition !== 'boolean' && !Array.isArray(condition))
+    refuse(task, 'condition', String(condition), "true, or a list of parameters, as in ['mass_kg']");
+  const names = condition === true ? Object.keys(physicalRanges(task, randomize) ?? {}) : condition || [];
+  if (condition === true && names.length === 0)
+    refuse(task, 'condition', 'true', 'a list of parameters, where randomize draws none of them');
+  if (observeCondition && names.length === 0) refuse(task, 'observeCondition', 'true', 'given together with condition');
+  return conditionOn(task, names, { observe: observeCondition });
+}
+
+/** Enough to make the same task again. */
+function conditionOf({ conditionedOn }: AnyTask, { observeCondition }: MakeOptions): Pick<MadeWith, 'condition' | 'observeCondition'> {
+  if (!conditionedOn) return {};
+  return { condition: conditionedOn, ...(observeCondition ? { observeCondition } : {}) };
+}
+
+/** Ranges of physical parameters that an option stands for; latency and sensor noise are wrappers. @throws OPTION_INVALID for true where the task declares none. */
+export function physicalRanges(task: AnyTask, randomize: MakeOptions['randomize']): Ranges | undefined {
   const all = allRangesOf(task, randomize);
   if (!all) return undefined;
   const { latency_steps: _, sensorNoise: __, ...physical } = all;

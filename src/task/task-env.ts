@@ -10,6 +10,8 @@ import { layOut, type MutableStateView, type StateShape, type StateSpec, type St
 import { GroundtwinError } from '../errors.ts';
 import { Rng } from '../math/rng.ts';
 import { allocate, copyValues, rowOf, type Space, type TypedArray, type Values } from '../spaces/space.ts';
+import { paramsOfState } from './condition.ts';
+import { sameParams } from './physics-dynamics.ts';
 import { checkRanges, drawParams } from './randomize.ts';
 import type { AnyTask, Params, RewardTerm } from './task.ts';
 
@@ -152,12 +154,14 @@ export class TaskEnv implements Backend {
   /**
    * Puts a lane into a given state instead of a drawn one: the start of an imagined rollout, a ghost, a resync.
    * @param row - float64 `[size]`.
+   * @param params - of the physics it goes on in; those that the state carries itself win (`conditionOn`).
+   * @throws SCENE_INVALID for parameters of which no scene can be made; the lane must then be reset.
    */
   setState(lane: number, row: ArrayLike<number>, seed: number, params: Params = this.task.params): void | Promise<void> {
-    this.takeParams(lane, params);
+    this.rowAt(this.now, lane).set(row);
+    this.takeParams(lane, paramsOfState(this.task, this.now.views[lane]!, params));
     this.taskRngs[lane]!.seed(seed, streams.task);
     this.sensorRngs[lane]!.seed(seed, streams.sensor);
-    this.rowAt(this.now, lane).set(row);
     const pending = this.begin(lane, seed);
     if (pending) return pending.then(() => this.clearLane(lane));
     this.clearLane(lane);
@@ -170,6 +174,7 @@ export class TaskEnv implements Backend {
    */
   adopt(lane: number, from: TaskEnv): void {
     this.rowAt(this.now, lane).set(from.rowAt(from.now, lane));
+    this.takeParams(lane, from.laneParams[lane]!);
     this.taskRngs[lane]!.load(from.taskRngs[lane]!.save());
     this.faults[lane] = null;
   }
@@ -247,6 +252,8 @@ export class TaskEnv implements Backend {
     for (const saved of [head.taskRng, head.sensorRng])
       if (!Array.isArray(saved) || saved.length !== 6 || !saved.every(Number.isFinite)) refuse('its generators are damaged');
     if (!state.every(Number.isFinite)) refuse('its state is not finite');
+    const own = paramsOfState(this.task, viewsOver(this.task.state, state, 1)[0]!, head.params);
+    if (!sameParams(own, head.params)) refuse('its state is of other parameters than its physics');
   }
 
   /** Refuses before any lane is touched. @returns what wins over defaults and draws. */

@@ -63,6 +63,8 @@ export interface Task<S extends StateShape = StateShape> {
   readonly params: Params;
   /** What `randomize: true` draws anew for each episode: ranges of parameters, of `latency_steps` and of `sensorNoise`. */
   readonly randomize?: Ranges;
+  /** Parameters that stand in the state under their own names: a state then says which physics it belongs to. Set by `conditionOn`. */
+  readonly conditionedOn?: readonly string[];
   /** Settings of each engine the task runs on; `step_s` divides `controlDt_s`. */
   readonly engines: { readonly rapier: RapierSettings; readonly mujoco?: MujocoSettings };
   /** Bodies, joints, actuators for these parameters. */

@@ -116,11 +116,7 @@ export function parseManifest(model: string, text: string, task: AnyTask): Model
   if (manifest.predicts !== 'state') refuse(`it predicts '${String(manifest.predicts)}'; only 'state' is served so far`);
   if (!isCount(manifest.members, 1, maxMembers)) refuse(`members must be an integer from 1 to ${maxMembers}`);
   if (!isCount(manifest.memorySize, 0, maxMemorySize)) refuse(`memorySize must be an integer from 0 to ${maxMemorySize}`);
-  if (manifest.task?.id !== task.id) refuse(`it was made for '${String(manifest.task?.id)}', not '${task.id}'`);
-  if (manifest.task.hash !== taskHash(task))
-    refuse(`the state, commands or time step of ${task.id} have changed since it was made; train it anew`);
-  requireSameEntries('state', manifest.state, predictedEntries(task), refuse);
-  requireSameEntries('context', manifest.context, contextEntries(task), refuse);
+  requireTask(model, manifest, task);
   if (
     !Array.isArray(manifest.action) ||
     manifest.action.map((command) => command?.name).join() !== task.commands.map((command) => command.name).join()
@@ -133,6 +129,18 @@ export function parseManifest(model: string, text: string, task: AnyTask): Model
   if (typeof manifest.name !== 'string' || manifest.name.length > 200) refuse('name must be text of at most 200 characters');
   requireFiles(manifest.files, refuse);
   return manifest;
+}
+
+/** Holds a model to the task that it is to stand in for, one already loaded too. @throws MODEL_REFUSED saying what differs. */
+export function requireTask(model: string, manifest: ModelManifest, task: AnyTask): void {
+  const refuse = (problem: string): never => {
+    throw new GroundtwinError('MODEL_REFUSED', { model, problem });
+  };
+  if (manifest.task?.id !== task.id) refuse(`it was made for '${String(manifest.task?.id)}', not '${task.id}'`);
+  requireSameEntries('state', manifest.state, predictedEntries(task), refuse);
+  requireSameEntries('context', manifest.context, contextEntries(task), refuse);
+  if (manifest.task.hash !== taskHash(task))
+    refuse(`the state, commands or time step of ${task.id} have changed since it was made; train it anew`);
 }
 
 function requireFiles(files: unknown, refuse: (problem: string) => never): void {

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { exitCodeOf } from '../../src/cli/exit-codes.ts';
 import { connect } from '../../src/client/index.ts';
+import { readTransitions } from '../../src/data/transitions.ts';
 import { GroundtwinError } from '../../src/errors.ts';
+import { conditionOn, registry } from '../../src/index.ts';
 import { clockFrom } from '../../src/server/index.ts';
 import { groundtwin, interrupt, jsonLines, type Launched, launch, scratch } from './harness.ts';
 
@@ -99,6 +101,9 @@ describe('the command line', () => {
       [['serve', '--port', '65536'], 2, /integer from 0 to 65535/],
       [['serve', '--host', '0.0.0.0', '--port', '0'], 1, /SERVE_REFUSED: .*127\.0\.0\.1/],
       [['demo', '--starts', '1'], 2, /integer from 2/],
+      [['record', ...env, '--out', 'x.bin', '--condition', 'weight'], 2, /--condition is weight.*mass_kg, length_m/],
+      [['record', ...env, '--out', 'x.bin', '--condition', 'gravity_mps2'], 2, /--condition is gravity_mps2.*mass_kg, length_m/],
+      [['eval', ...env, '--policy', 'random', '--condition', '--url', 'ws://127.0.0.1:1'], 2, /--condition is mass_kg.*--url/],
     ];
     for (const [argv, code, says] of refusals)
       it(`groundtwin ${argv.join(' ')}`, async () => {
@@ -192,6 +197,41 @@ describe('the command line', () => {
       const bad = await groundtwin(['record', ...env, '--out', place.in('x.bin')], { GROUNDTWIN_SEED: 'seven' });
       expect(bad.code).to.equal(2);
       expect(bad.err).to.include('GROUNDTWIN_SEED');
+    });
+
+    it('makes one model for many masses, which is refused where it is not told them', async function () {
+      this.timeout(60_000);
+      const [bin, told] = [place.in('told', 'training.bin'), place.in('told', 'model')];
+      const condition = ['--condition', 'mass_kg', 'length_m'];
+      const passes = async (argv: string[]) => {
+        const { code, out, err } = await groundtwin([...argv, '--json']);
+        expect(code, err).to.equal(0);
+        return JSON.parse(out);
+      };
+      const replay = place.in('told', 'replay');
+      await passes(['record', ...env, '--episodes', '3', '--out', bin, '--replay', replay, ...condition]);
+      expect(await passes(['replay', 'verify', replay])).to.include({ holds: true });
+      const train = ['train-model', ...env, '--data', bin, '--out', told, '--updates', '50', '--members', '2'];
+      await passes([...train, ...condition]);
+      const { context } = JSON.parse(readFileSync(join(told, 'manifest.json'), 'utf8'));
+      expect(context.map(({ name, unit }: { name: string; unit: string }) => [name, unit])).to.deep.equal([
+        ['mass_kg', 'kg'],
+        ['length_m', 'm'],
+      ]);
+      expect(JSON.parse(readFileSync(join(told, 'config.json'), 'utf8')).command).to.include(condition.join(' '));
+      const masses = readTransitions(bin, conditionOn(registry.task('Pendulum-v0'), ['mass_kg', 'length_m'])).state.filter(
+        (_, i) => i % 4 === 2,
+      );
+      expect(new Set(masses), 'one mass an episode').to.have.property('size', 3);
+      const dreamt = ['eval', ...env, '--policy', 'random', '--in', 'model', '--model', told, '--episodes', '2'];
+      expect((await passes([...dreamt, ...condition])).returns).to.have.length(2);
+      for (const [argv, says] of [
+        [train, /DATA_INVALID: .*state entries/],
+        [dreamt, /MODEL_REFUSED: .*mass_kg/],
+        [['gap', '--model', told], /MODEL_REFUSED: .*mass_kg/],
+        [['gap', '--model', model, ...condition], /MODEL_REFUSED: .*\(\).*mass_kg/],
+      ] as const)
+        expect((await groundtwin(argv)).err).to.match(says);
     });
 
     it('plays in truth, model and twin', async () => {

@@ -4,6 +4,7 @@ import { breakModel, type GapReport, negativeControls, runGap } from '../../src/
 import { Rng } from '../../src/math/rng.ts';
 import { nodeRuntime } from '../../src/onnx/index.ts';
 import { rapierEngine } from '../../src/physics/rapier-engine.ts';
+import { conditionOn } from '../../src/task/condition.ts';
 import { TaskEnv } from '../../src/task/task-env.ts';
 import { ensembleDefaults } from '../../src/world-model/ensemble.ts';
 import { fitEnsemble } from '../../src/world-model/fit-ensemble.ts';
@@ -105,6 +106,25 @@ describe('a model broken on purpose', () => {
       expect(sample[2 * row + 1]).to.be.closeTo(velocity, Math.abs(velocity) * 0.02);
       expect(sample[2 * row]! - Math.fround(angle)).to.be.closeTo(turned, Math.abs(turned) * 0.1);
       expect(mean![2 * row + 1]).to.equal(sample[2 * row + 1]);
+    });
+    await broken.close();
+  });
+
+  it('gravity-half: of the physics that each row is told', async () => {
+    const task = conditionOn(pendulum, ['length_m', 'gravity_mps2']);
+    const still = new StubModel(manifestFor(task), ({ state }) => ({ sample: [...state], mean: [...state] }));
+    const broken = breakModel('broken:gravity-half', still, { ...(await parts()), task });
+    const told = [
+      [1, 10],
+      [2, 10],
+      [1, 4],
+    ] as const;
+    const input = inputOf(3, { state: told.flatMap(() => [0.5, 0]) });
+    const { sample } = await broken.predict({ ...input, context: Float32Array.from(told.flat()) });
+    // Contexts stand in the order of the task's parameters: length first.
+    told.forEach(([length_m, gravity_mps2], row) => {
+      const velocity = ((-3 * (gravity_mps2 / 2)) / (2 * length_m)) * Math.sin(0.5) * 0.05;
+      expect(sample[2 * row + 1]).to.be.closeTo(velocity, Math.abs(velocity) * 0.02);
     });
     await broken.close();
   });

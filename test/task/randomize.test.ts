@@ -1,8 +1,10 @@
 import { expect } from 'chai';
-import { make, makeVector } from '../../src/index.ts';
+import { make, makeVector, registry } from '../../src/index.ts';
 import { Rng } from '../../src/math/rng.ts';
+import { physicalRanges } from '../../src/registry/registry.ts';
 import { drawParams } from '../../src/task/randomize.ts';
 import { codeOf } from '../contracts/env-contract.ts';
+import { contactBox } from '../contracts/stub-tasks.ts';
 
 const id = 'CartPoleSwingUp-v0';
 const randomize = { poleMass_kg: { low: 0.05, high: 0.2 }, poleLength_m: { low: 0.5, high: 2, scale: 'log' } } as const;
@@ -64,6 +66,19 @@ describe('physical parameters drawn anew', () => {
     await env.close();
   });
 
+  it('come from the ranges that a task declares, which hold its own values', async () => {
+    for (const id of ['CartPole-v0', 'CartPoleSwingUp-v0', 'Pendulum-v0']) {
+      const { params, randomize: ranges } = registry.task(id);
+      for (const [name, { low, high }] of Object.entries(ranges!))
+        if (Object.hasOwn(params, name)) expect(params[name]).to.be.within(low, high);
+      const env = await make(id, { randomize: true });
+      const { info } = await env.reset({ seed: 1 });
+      expect(info.params).to.have.all.keys(Object.keys(ranges!).filter((name) => Object.hasOwn(params, name)));
+      expect(Object.entries(info.params as object).some(([name, value]) => value !== params[name])).to.equal(true);
+      await env.close();
+    }
+  });
+
   it('are refused where there is no such parameter, no such range, or no scene', async () => {
     for (const ranges of [
       { nothing: { low: 0, high: 1 } },
@@ -73,6 +88,6 @@ describe('physical parameters drawn anew', () => {
     ] as const)
       expect(await codeOf(() => make(id, { randomize: ranges as never }))).to.equal('OPTION_INVALID');
     expect(await codeOf(() => make(id, { randomize: { poleMass_kg: { low: -1, high: 1 } } }))).to.equal('SCENE_INVALID');
-    expect(await codeOf(() => make(id, { randomize: true }))).to.equal('OPTION_INVALID');
+    expect(() => physicalRanges(contactBox, true)).to.throw('declares none');
   });
 });

@@ -10,6 +10,7 @@ import { registry } from '../../index.ts';
 import { Rng } from '../../math/rng.ts';
 import { clockFrom } from '../../server/index.ts';
 import { evaluate } from '../../vector/evaluate.ts';
+import { type Condition, type ConditionedTask, conditionedTask, conditionOption } from '../condition.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { EVALUATION_SEED } from '../main-job.ts';
 import { count, engineOption, envOption, type Finish, requirePlaceFor, seedNumber, withCommon } from '../options.ts';
@@ -29,6 +30,7 @@ interface EvalOptions {
   readonly token?: string;
   readonly episodes: number;
   readonly out?: string;
+  readonly condition?: Condition;
 }
 
 export function addEval(program: Command, finish: Finish): void {
@@ -44,15 +46,17 @@ export function addEval(program: Command, finish: Finish): void {
     .option('--episodes <n>', 'starts, played side by side', count, 20)
     .option('--first-start <seed>', 'seed of the first start; the others follow', seedNumber, EVALUATION_SEED)
     .option('--out <file>', 'write the returns there too, as JSON')
+    .addOption(conditionOption())
     .action(async (options: EvalOptions) => finish(await evaluatePolicy(options)));
 }
 
 async function evaluatePolicy(options: EvalOptions): Promise<number> {
   if (options.out !== undefined) requirePlaceFor('file', resolve(options.out));
   const screen = terminal(options.json ?? false);
-  const task = registry.task(options.env);
+  const conditioned = conditionedTask(options.env, options.condition, { observe: true });
+  const { task } = conditioned;
   const policy = await policyOf(task, options, options.episodes);
-  const { env, close } = await openEnv(options);
+  const { env, close } = await openEnv(options, conditioned);
   const { returns, lengths } = await evaluate(env, policy, {
     seed: options.firstStart,
     policySeed: options.seed,
@@ -78,15 +82,17 @@ async function evaluatePolicy(options: EvalOptions): Promise<number> {
   return exitCodes.ok;
 }
 
-async function openEnv(options: EvalOptions): Promise<{ env: VectorEnv; close: () => Promise<void> }> {
+async function openEnv(options: EvalOptions, { names, ranges }: ConditionedTask): Promise<{ env: VectorEnv; close: () => Promise<void> }> {
   if (options.url === undefined) {
     const backend = { backend: options.in, ...(options.in !== 'truth' && options.model !== undefined ? { model: options.model } : {}) };
-    const env = await registry.makeVector(options.env, { lanes: options.episodes, engine: options.engine, ...backend });
+    const drawn = ranges ? { randomize: ranges, condition: names, observeCondition: true } : {};
+    const env = await registry.makeVector(options.env, { lanes: options.episodes, engine: options.engine, ...backend, ...drawn });
     return { env, close: () => env.close() };
   }
   for (const [option, value, own] of [
     ['--in', options.in, 'truth'],
     ['--engine', options.engine, 'rapier'],
+    ['--condition', names.join(' '), ''],
   ] as const)
     if (value !== own)
       throw new GroundtwinError('OPTION_INVALID', {

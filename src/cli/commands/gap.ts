@@ -15,6 +15,7 @@ import type { AnyTask } from '../../task/task.ts';
 import { TaskEnv } from '../../task/task-env.ts';
 import { ModelDynamics } from '../../world-model/model-dynamics.ts';
 import type { WorldModel } from '../../world-model/world-model.ts';
+import { type Condition, type ConditionedTask, conditionedTask, conditionOption } from '../condition.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { metadataOf } from '../main-job.ts';
 import { count, type Finish, withCommon } from '../options.ts';
@@ -31,6 +32,7 @@ interface GapOptions {
   readonly training?: string;
   readonly samples: number;
   readonly out?: string;
+  readonly condition?: Condition;
 }
 
 export function addGap(program: Command, finish: Finish): void {
@@ -50,17 +52,19 @@ export function addGap(program: Command, finish: Finish): void {
     )
     .option('--samples <n>', 'imagined draws a start', count, gapDefaults.samples)
     .option('--out <folder>', 'where gap.json and report.html go')
+    .addOption(conditionOption())
     .action(async (options: GapOptions) => finish(await gap(options)));
 }
 
 async function gap(options: GapOptions): Promise<number> {
   const screen = terminal(options.json ?? false);
   const folder = resolve(options.model);
-  const task = registry.task(options.env ?? taskIdOf(folder));
-  const model = await subjectOf(task, await registry.loadModel(task.id, folder), options.subject);
-  const heldOut = await heldOutOf(task, folder, options, screen);
+  const conditioned = conditionedTask(options.env ?? taskIdOf(folder), options.condition);
+  const { task } = conditioned;
+  const model = await subjectOf(task, await registry.loadModel(task, folder), options.subject);
+  const heldOut = await heldOutOf(conditioned, folder, options, screen);
   const training = dataBeside(task, folder, 'training.bin', options.training);
-  const truth = await registry.truth(task.id, 16);
+  const truth = await registry.truth(task, 16);
   const description = describeRun({ command: commandOf(options), seeds: [options.seed], config: { ...options } });
   const report = await runGap({
     truth,
@@ -111,12 +115,12 @@ function dataBeside(task: AnyTask, folder: string, name: string, given: string |
   return given !== undefined || existsSync(path) ? readTransitions(path, task) : undefined;
 }
 
-async function heldOutOf(task: AnyTask, folder: string, options: GapOptions, screen: Terminal): Promise<Transitions> {
+async function heldOutOf({ task, ranges }: ConditionedTask, folder: string, options: GapOptions, screen: Terminal): Promise<Transitions> {
   const found = dataBeside(task, folder, 'held-out.bin', options.data);
   if (found) return found;
   screen.note('No held-out data given: recording random episodes on physics.');
   const recorder = new TransitionRecorder(task);
-  const env = await registry.truth(task.id, 1);
+  const env = await registry.truth(task, 1, 'rapier', ranges);
   const rng = new Rng(options.seed, 2);
   // Held actions range further; where they may end the episode, short ones last longer.
   const hold = task.terminated ? 1 : 5;
@@ -150,8 +154,9 @@ function commandOf(options: GapOptions): string {
     training: options.training,
     samples: options.samples,
     seed: options.seed,
+    condition: Array.isArray(options.condition) ? options.condition.join(' ') : options.condition === true ? '' : undefined,
   });
-  return ['groundtwin gap', ...given.flatMap(([name, value]) => (value === undefined ? [] : [`--${name} ${value}`]))].join(' ');
+  return ['groundtwin gap', ...given.flatMap(([name, value]) => (value === undefined ? [] : [`--${name} ${value}`.trimEnd()]))].join(' ');
 }
 
 function prose(report: GapReport, out: string | undefined): string {

@@ -8,6 +8,7 @@ import { GroundtwinError } from '../../errors.ts';
 import { recordReplay, registry } from '../../index.ts';
 import { Rng } from '../../math/rng.ts';
 import type { TaskEnv } from '../../task/task-env.ts';
+import { type Condition, type ConditionedTask, conditionedTask, conditionOption } from '../condition.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { count, engineOption, envOption, type Finish, requirePlaceFor, withCommon } from '../options.ts';
 import { policyOf } from '../policies.ts';
@@ -24,6 +25,7 @@ interface RecordOptions {
   readonly episodes: number;
   readonly out: string;
   readonly replay?: string;
+  readonly condition?: Condition;
 }
 
 export function addRecord(program: Command, finish: Finish): void {
@@ -37,12 +39,15 @@ export function addRecord(program: Command, finish: Finish): void {
     .option('--episodes <n>', 'episodes', count, 4)
     .requiredOption('--out <file>', 'where to write, as in data.bin')
     .option('--replay <file>', 'write a replay there too, for `groundtwin replay verify`')
+    .addOption(conditionOption())
     .action(async (options: RecordOptions) => finish(await record(options)));
 }
 
 async function record(options: RecordOptions): Promise<number> {
   const screen = terminal(options.json ?? false);
-  const task = registry.task(options.env);
+  // A planner must see what its model is to be told.
+  const conditioned = conditionedTask(options.env, options.condition, { observe: options.policy === 'cem' });
+  const { task } = conditioned;
   const out = resolve(options.out);
   requirePlaceFor('file', out);
   if (options.replay !== undefined) requirePlaceFor('file', resolve(options.replay), '--replay');
@@ -54,7 +59,7 @@ async function record(options: RecordOptions): Promise<number> {
       allowed: 'another file',
     });
   const policy = await policyOf(task, options);
-  const { env, through } = await openTruth(options);
+  const { env, through } = await openTruth(options, conditioned);
   const recorder = new TransitionRecorder(task);
   const rng = new Rng(options.seed);
   const returns: number[] = [];
@@ -77,8 +82,12 @@ async function record(options: RecordOptions): Promise<number> {
 }
 
 /** For a replay, the same truth under the vector env that `make` gives: what is verified is what users step. */
-async function openTruth({ env: id, engine, replay }: RecordOptions): Promise<{ env: TaskEnv; through?: VectorEnv }> {
-  if (replay === undefined) return { env: await registry.truth(id, 1, engine) };
-  const vector = await registry.makeVector(id, { lanes: 1, autoreset: 'disabled', engine });
+async function openTruth(
+  { env: id, engine, replay, policy }: RecordOptions,
+  { task, names, ranges }: ConditionedTask,
+): Promise<{ env: TaskEnv; through?: VectorEnv }> {
+  if (replay === undefined) return { env: await registry.truth(task, 1, engine, ranges) };
+  const drawn = ranges ? { randomize: ranges, condition: names, observeCondition: policy === 'cem' } : {};
+  const vector = await registry.makeVector(id, { lanes: 1, autoreset: 'disabled', engine, ...drawn });
   return { env: vector.backend as TaskEnv, through: recordReplay(vector, resolve(replay)) };
 }

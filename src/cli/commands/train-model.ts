@@ -2,7 +2,6 @@ import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { removeFile, writeFileAtomically } from '../../data/atomic-file.ts';
 import { readTransitions } from '../../data/transitions.ts';
-import { registry } from '../../index.ts';
 import { renderLearning } from '../../report/index.ts';
 import { ensembleDefaults } from '../../world-model/ensemble.ts';
 import { checkpointsIn } from '../../world-model/fit-checkpoint.ts';
@@ -10,6 +9,7 @@ import type { FitHooks, FitJob, FitProgress } from '../../world-model/fit-ensemb
 import { fitInChild } from '../../world-model/fit-in-child.ts';
 import { writeModel } from '../../world-model/model-folder.ts';
 import { type TrainedModel, trainEnsemble } from '../../world-model/train-ensemble.ts';
+import { type Condition, conditionedTask, conditionOption } from '../condition.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { interruption } from '../interruption.ts';
 import { mainJobDefaults } from '../main-job.ts';
@@ -30,6 +30,7 @@ interface TrainOptions {
   readonly patience: number;
   readonly checkpointEvery: number;
   readonly restart?: boolean;
+  readonly condition?: Condition;
 }
 
 const defaults = {
@@ -56,12 +57,13 @@ export function addTrainModel(program: Command, finish: Finish): void {
     .option('--elites <n>', 'networks that the model keeps, by held-out error (default: all)', memberCount)
     .option('--checkpoint-every <n>', 'updates from one checkpoint to the next', count, defaults.checkpointEvery)
     .option('--restart', 'begin anew where --out holds training that was interrupted')
+    .addOption(conditionOption())
     .action(async (options: TrainOptions) => finish(await trainModel(options)));
 }
 
 async function trainModel(options: TrainOptions): Promise<number> {
   const screen = terminal(options.json ?? false);
-  const task = registry.task(options.env);
+  const { task } = conditionedTask(options.env, options.condition);
   const data = readTransitions(resolve(options.data), task);
   const out = resolve(options.out);
   requirePlaceFor('folder', out);
@@ -153,7 +155,8 @@ function writeMetrics(out: string, losses: readonly FitProgress[]): void {
   writeFileAtomically(join(out, 'metrics.jsonl'), losses.map((line) => `${JSON.stringify(line)}\n`).join(''));
 }
 
-function commandOf({ env, data, out, updates, patience, members, elites, seed }: TrainOptions): string {
-  const chosen = elites === undefined ? '' : ` --elites ${elites}`;
+function commandOf({ env, data, out, updates, patience, members, elites, condition, seed }: TrainOptions): string {
+  const names = typeof condition === 'object' ? condition.map((name) => ` ${name}`).join('') : '';
+  const chosen = `${elites === undefined ? '' : ` --elites ${elites}`}${condition ? ` --condition${names}` : ''}`;
   return `groundtwin train-model --env ${env} --data ${data} --out ${out} --updates ${updates} --patience ${patience} --members ${members}${chosen} --seed ${seed}`;
 }
