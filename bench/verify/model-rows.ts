@@ -4,6 +4,7 @@ import { nodeRuntime, TrainingProgram } from '../../src/onnx/index.ts';
 import { torchPeer } from '../peers/python-peer.ts';
 import { type NetworkName, trainingNetwork } from '../peers/training-networks.ts';
 import { cpuTime_s, fullTiming, speedOf, type TimedSide, type TimingSize, timeInTurns } from '../speed/turns.ts';
+import { driftRows } from './drift-rows.ts';
 import { imaginedRows } from './imagined-rows.ts';
 import { goldenErrors } from './onnx-goldens.ts';
 import { resumeRows } from './resume-rows.ts';
@@ -65,6 +66,7 @@ function stepRow(network: NetworkName, goal: number, what: string): Row {
 }
 
 export const modelRows: readonly Row[] = [
+  ...driftRows,
   stepRow('ensemble', 1.1, '5 × [24-200-200-200-36], batch 256'),
   stepRow('gru', 0.9, 'GRU 24-200 over 16 steps, batch 256, against nn.GRU'),
   stepRow('transformer', 1.3, 'one causal block of width 128, 64 × 32 tokens'),

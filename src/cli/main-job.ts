@@ -10,7 +10,7 @@ import { elementsWithRole, layOut } from '../core/state-spec.ts';
 import { writeFileAtomically } from '../data/atomic-file.ts';
 import { recordEpisode } from '../data/record.ts';
 import { TransitionRecorder, type Transitions, transitionsHash, writeTransitions } from '../data/transitions.ts';
-import { type GapReport, predictedScale, runGap, transitionsOf } from '../gap/index.ts';
+import { type GapReport, horizonAlone, measureTrust, predictedScale, runGap, transitionsOf } from '../gap/index.ts';
 import { registry } from '../index.ts';
 import { Rng } from '../math/rng.ts';
 import { nodeRuntime } from '../onnx/index.ts';
@@ -124,6 +124,7 @@ export async function runMainJob(options: MainJobOptions): Promise<MainJobResult
   const heldOut = transitionsOf(job.task, check.agent);
   writeTransitions(join(job.out, 'held-out.bin'), job.task, heldOut);
   const report = await gap(job, model, heldOut, check, imagined, description);
+  await keepTrust(job, trained, model, heldOut, report);
   const page = await picture(job, model, heldOut, report, check);
   writeFileAtomically(join(job.out, 'gap.json'), `${JSON.stringify(report, null, 1)}\n`);
   writeFileAtomically(join(job.out, 'report.html'), page);
@@ -303,6 +304,16 @@ async function gap(
   });
   await truth.close();
   return report;
+}
+
+/** The model's manifest learns how far it may be trusted. */
+async function keepTrust(job: Job, { manifest, predict }: TrainedModel, model: WorldModel, heldOut: Transitions, report: GapReport) {
+  const truth = await registry.truth(job.task.id);
+  const training = job.recorder.transitions();
+  const known = horizonAlone(report.trust);
+  const trust = await measureTrust({ truth, model, training, heldOut, known, rng: new Rng(job.seed, 2) });
+  writeModel(join(job.out, 'model'), { ...manifest, trust }, predict);
+  await truth.close();
 }
 
 /** What a gap report says of the run that made it. */

@@ -1,3 +1,4 @@
+import type { InfoColumns } from './backend.ts';
 import type { StateView } from './state-spec.ts';
 
 /** The rows a dynamics works on; float64, row-major, one row a lane. */
@@ -20,6 +21,8 @@ export interface Dynamics {
   readonly kind: 'truth' | 'model';
   /** Names what save/load bytes depend on. */
   readonly fingerprint: string;
+  /** Columns of its own, told in `info` under its kind. */
+  readonly info?: InfoColumns;
   /**
    * Begins an episode in `lane` from the given row, and rewrites the row with what the dynamics really holds (an engine rounds).
    * @param seed - of the episode: noise of a stochastic model.

@@ -1,4 +1,5 @@
-import { columnMeans, DEFAULT_RESAMPLES, type ResamplePlan, resamplePlan } from './bootstrap.ts';
+import type { TrustHorizon } from '../world-model/trust.ts';
+import { columnMeans, DEFAULT_RESAMPLES, type Interval, type ResamplePlan, resamplePlan } from './bootstrap.ts';
 import type { CoverageTable } from './coverage.ts';
 import {
   type Contender,
@@ -26,6 +27,7 @@ import { checkRollouts, type Element, elementsOf } from './paired-rollouts.ts';
 import type { PairedReturns, ReturnComparison } from './return-comparison.ts';
 import { summarise } from './summary.ts';
 import { COVERAGE_LEVEL, type Verdict } from './thresholds.ts';
+import type { TrustFindings } from './trust-horizon.ts';
 
 export interface CoverageFigures extends IntervalFigures {
   readonly horizon: number;
@@ -61,6 +63,8 @@ export interface GapReport {
   readonly skill: FanFigures & { readonly steps: readonly number[] };
   /** Median number of steps before the error passes 0.4 σ; `share` of the starts outlast the horizon. */
   readonly validSteps: IntervalFigures & { readonly share: number };
+  /** Steps that a dream can be trusted for, and the coverage of the 90 % interval by step that it was read off. */
+  readonly trust: TrustHorizon & { readonly coverage: (FanFigures & { readonly steps: readonly number[] }) | null };
   /** Null for a deterministic model. */
   readonly coverage: {
     readonly overall: readonly CoverageFigures[];
@@ -114,6 +118,7 @@ export function gapReport(input: GapInput): GapReport {
     resamples,
     ...figures,
     skill: skillFigures(measurements.skill),
+    trust: trustFigures(measurements.trust),
     coverage: coverageFigures(measurements.coverage),
     effects: effectFigures(measurements.effects),
     returns: returnFigures(input.returns, measurements.returns),
@@ -153,6 +158,16 @@ function skillFigures(skills: readonly Skill[]): FanFigures & { steps: number[] 
     measured: kept.map(({ measured, conclusive }) => (conclusive ? figure(measured) : null)),
     low: kept.map(({ low, conclusive }) => (conclusive ? figure(low) : null)),
     high: kept.map(({ high, conclusive }) => (conclusive ? figure(high) : null)),
+  };
+}
+
+function trustFigures({ coverage, ...horizon }: TrustFindings): GapReport['trust'] {
+  if (coverage === null) return { ...horizon, coverage };
+  const kept = thinned(coverage.length, MOST_POINTS).map((i) => coverage[i]!);
+  const column = (end: keyof Interval) => kept.map((one) => figure(one[end]));
+  return {
+    ...horizon,
+    coverage: { steps: kept.map((one) => one.horizon), measured: column('measured'), low: column('low'), high: column('high') },
   };
 }
 

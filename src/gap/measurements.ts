@@ -6,6 +6,7 @@ import { allSquaredErrors, type Skill, type SquaredErrors, skillOverHorizon } fr
 import type { PairedRollouts } from './paired-rollouts.ts';
 import { compareReturns, type PairedReturns, type ReturnComparison } from './return-comparison.ts';
 import { GAP_TESTS } from './thresholds.ts';
+import { type TrustFindings, trustHorizon } from './trust-horizon.ts';
 
 /** Where a report comes from. Everything is text or numbers the caller knows; nothing is looked up. */
 export interface GapMetadata {
@@ -44,6 +45,7 @@ export interface GapMeasurements {
   readonly errors: SquaredErrors;
   readonly skill: readonly Skill[];
   readonly coverage: CoverageTable | null;
+  readonly trust: TrustFindings;
   readonly effects: (CounterfactualEffects & { readonly starts: number; readonly horizon: number }) | null;
   readonly returns: (ReturnComparison & { readonly count: number }) | null;
 }
@@ -59,6 +61,7 @@ export function measure({ rollouts, counterfactuals, returns, rng }: GapInput, p
     errors,
     skill: skillOverHorizon(rollouts, errors, plan),
     coverage: rollouts.samples < 2 ? null : coverageOf(rollouts, horizons, levels, plan),
+    trust: trustHorizon(rollouts, errors.model, plan),
     effects: counterfactuals
       ? {
           ...counterfactualEffects(counterfactuals, planOf(counterfactuals.starts)),

@@ -50,6 +50,8 @@ export interface MakeOptions extends TwinOptions {
   readonly observeCondition?: boolean;
   /** Folder of a model, or one already loaded; required unless the backend is truth. */
   readonly model?: string | WorldModel;
+  /** For backend 'model': tell in `info.model` how far each dream may still be trusted, see `TrustColumns`. It asks every member, so steps cost more. Default false. */
+  readonly trust?: boolean;
   /** Applied outside the time limit, innermost first. */
   readonly wrappers?: readonly WrapperFactory[];
   /** Steps until truncation; default the task's horizon, null = none. */
@@ -77,6 +79,14 @@ export interface MakeVectorOptions extends MakeOptions {
   readonly taskModules?: readonly string[];
 }
 
+/** Of a model as an env without wrappers. */
+export interface ImaginedOptions {
+  /** Drawn anew for each episode: of what the model is told. */
+  readonly randomize?: Ranges;
+  /** Tell how far each dream may still be trusted. Default false. */
+  readonly trust?: boolean;
+}
+
 const makeOptions = {
   backend: true,
   engine: true,
@@ -86,6 +96,8 @@ const makeOptions = {
   model: true,
   observe: true,
   resync: true,
+  drift: true,
+  trust: true,
   wrappers: true,
   maxEpisodeSteps: true,
   pace: true,
@@ -193,9 +205,10 @@ export class Registry {
   }
 
   /** A model as an env without wrappers. One loaded from a folder is closed with it. */
-  async imagined(id: string | AnyTask, model: string | WorldModel, lanes = 1, randomize?: Ranges): Promise<TaskEnv> {
+  async imagined(id: string | AnyTask, model: string | WorldModel, lanes = 1, options: ImaginedOptions = {}): Promise<TaskEnv> {
     const task = this.task(id);
-    const dynamics = new ModelDynamics(task, await this.model(task, model), lanes, { ownsModel: typeof model === 'string' });
+    const { randomize, trust = false } = options;
+    const dynamics = new ModelDynamics(task, await this.model(task, model), lanes, { trust, ownsModel: typeof model === 'string' });
     return new TaskEnv(task, dynamics, lanes, randomize ? { randomize } : {});
   }
 
@@ -291,7 +304,10 @@ export class Registry {
       case 'truth':
         return this.truth(task, lanes, options.engine, ranges);
       case 'model':
-        return this.imagined(task, requireModel(task, options), lanes, ranges);
+        return this.imagined(task, requireModel(task, options), lanes, {
+          ...(ranges && { randomize: ranges }),
+          ...(options.trust !== undefined && { trust: options.trust }),
+        });
       case 'twin': {
         const given = requireModel(task, options);
         const dynamics = new ModelDynamics(task, await this.model(task, given), lanes, {

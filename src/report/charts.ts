@@ -1,7 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import { html, type Markup, trusted } from './html.ts';
-import type { CoverageFigures, Curve, ErrorFigures, Figure, GapFigures, TrainingCurves } from './report-input.ts';
+import type { CoverageFigures, Curve, ErrorFigures, FanFigures, Figure, GapFigures, TrainingCurves } from './report-input.ts';
 
 /** Drawn size in CSS pixels: about one column of the page, so that text keeps its size. */
 const WIDTH_px = 380;
@@ -76,6 +76,26 @@ export function skillChart({ skill, metadata }: GapFigures): Markup {
       Plot.lineY(rows, { x: 'x', y: 'y', ...MODEL }),
       Plot.text(['physics with sensor noise'], { frameAnchor: 'right', y: 1, dy: -7, textAnchor: 'end', fill: 'var(--soft)' }),
       Plot.text(['trivial prediction'], { frameAnchor: 'left', y: 0, dx: 4, dy: -7, textAnchor: 'start', fill: 'var(--soft)' }),
+    ],
+  });
+}
+
+/** Coverage of the 90 % interval by seconds ahead, with the least that still counts as honest. */
+export function coverageOverTimeChart(
+  { steps, measured, low, high }: FanFigures & { readonly steps: readonly number[] },
+  floor: number,
+  controlDt_s: number,
+): Markup {
+  const rows = steps.map((step, i) => ({ x: step * controlDt_s, y: measured[i], low: low[i], high: high[i] }));
+  return draw('Share of truths inside the 90 % interval over seconds ahead', {
+    x: { label: 'seconds ahead', domain: [0, rows.at(-1)?.x ?? 1] },
+    y: { label: 'interval holds', domain: [0, 1], tickFormat: '.0%' },
+    marks: [
+      Plot.ruleY([0.9], { stroke: 'var(--truth)' }),
+      Plot.ruleY([floor], { stroke: 'var(--still)', strokeDasharray: '2,3' }),
+      Plot.areaY(rows, { x: 'x', y1: 'low', y2: 'high', fill: 'var(--dream)', fillOpacity: 0.22 }),
+      Plot.lineY(rows, { x: 'x', y: 'y', ...MODEL }),
+      Plot.text(['least that is honest'], { frameAnchor: 'left', y: floor, dx: 4, dy: 9, textAnchor: 'start', fill: 'var(--soft)' }),
     ],
   });
 }

@@ -1,6 +1,7 @@
 import {
   boundStrip,
   coverageChart,
+  coverageOverTimeChart,
   errorChart,
   errorLegend,
   figureOf,
@@ -45,7 +46,7 @@ export function renderReport(input: ReportInput): string {
   return page({ title: input.title, kicker, sections: sections.filter((section) => section !== null), after: player });
 }
 
-function banner({ verdict, summary, validSteps, rows, metadata, starts, horizon }: ReportInput): Markup {
+function banner({ verdict, summary, validSteps, rows, metadata, starts, horizon, trust }: ReportInput): Markup {
   const [first, ...rest] = summary;
   const passed = rows.filter((row) => row.verdict === 'PASS').length;
   const judged = rows.filter((row) => row.verdict !== 'NOT_APPLICABLE').length;
@@ -56,11 +57,20 @@ function banner({ verdict, summary, validSteps, rows, metadata, starts, horizon 
 ${rest.map((sentence) => html`<p>${sentence}</p>`)}
 <dl class="facts">
 ${fact('Valid dream time', `${(validSteps.measured ?? 0) >= horizon ? '≥ ' : ''}${number(valid.measured)} s`, `95 % interval ${number(valid.low)} to ${number(valid.high)} s, median`)}
+${trust === undefined ? null : fact('Trust horizon', `${trust.steps >= trust.measured ? '≥ ' : ''}${number(trust.steps * metadata.controlDt_s)} s`, `${trust.steps} steps; ${limitOf(trust)}`)}
 ${fact('Tests passed', `${passed} of ${judged}`, judged < rows.length ? `${rows.length - judged} not applicable` : 'with the whole interval')}
 ${fact('Held-out starts', grouped(starts), `${horizon} steps each, ${number(horizon * metadata.controlDt_s)} s`)}
 ${metadata.trainingSteps === undefined ? null : fact('Learned from', grouped(metadata.trainingSteps), 'real steps')}
 </dl>
 </section>`;
+}
+
+/** What a dream breaks first. */
+function limitOf({ steps, honest, measured, errorLimit, coverageFloor }: NonNullable<ReportInput['trust']>): string {
+  if (steps >= measured) return 'the longest measured';
+  return steps === honest
+    ? `then the 90 % interval holds under ${number(100 * coverageFloor)} %`
+    : `then the mean error passes ${errorLimit} σ`;
 }
 
 function fact(name: string, value: string, detail: string): Markup {
@@ -110,11 +120,11 @@ function errorTable(errors: ReportInput['errors'], controlDt_s: number): Markup 
   return html`<table><thead><tr><th scope="col">Entry</th>${picked.map((at) => html`<th scope="col">${number(steps[at]! * controlDt_s)} s ahead</th>`)}</tr></thead><tbody>${errors.map((fan) => html`<tr><th scope="row">${fan.name}<small>${fan.unit}</small></th>${cells(fan)}</tr>`)}</tbody></table>`;
 }
 
-function calibrationSection({ coverage, samples, metadata }: ReportInput): Markup | null {
+function calibrationSection({ coverage, samples, metadata, trust }: ReportInput): Markup | null {
   if (coverage === null || coverage.overall.length === 0) return null;
   return html`<section aria-labelledby="calibration"><h2 id="calibration">Does it know what it does not know?</h2>
 <p class="lead">Each start was dreamt ${samples} times. A 90 % interval of the dreams should hold the truth nine times out of ten: below, the model is surer than it should be; above, it is too cautious.</p>
-<div class="grid">${figureOf('Reliability', reliabilityChart(coverage.overall, metadata.controlDt_s))}${coverage.elements.length === 0 ? null : figureOf('90 % interval, entry by entry', coverageChart(coverage.elements, metadata.controlDt_s))}</div></section>`;
+<div class="grid">${figureOf('Reliability', reliabilityChart(coverage.overall, metadata.controlDt_s))}${coverage.elements.length === 0 ? null : figureOf('90 % interval, entry by entry', coverageChart(coverage.elements, metadata.controlDt_s))}${trust?.coverage ? figureOf('90 % interval, step by step', coverageOverTimeChart(trust.coverage, trust.coverageFloor, metadata.controlDt_s)) : null}</div></section>`;
 }
 
 function agentSection({ returns, training }: ReportInput): Markup | null {

@@ -78,6 +78,16 @@ export interface GapFigures {
   readonly normalised: ErrorFigures;
   readonly skill: FanFigures & { readonly steps: readonly number[] };
   readonly validSteps: IntervalFigures & { readonly share: number };
+  /** Absent in reports of old. */
+  readonly trust?: {
+    readonly steps: number;
+    readonly honest: number | null;
+    readonly accurate: number;
+    readonly measured: number;
+    readonly coverageFloor: number;
+    readonly errorLimit: number;
+    readonly coverage: (FanFigures & { readonly steps: readonly number[] }) | null;
+  };
   readonly coverage: {
     readonly overall: readonly CoverageFigures[];
     readonly elements: readonly (CoverageFigures & { readonly name: string })[];

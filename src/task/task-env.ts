@@ -179,6 +179,27 @@ export class TaskEnv implements Backend {
     this.faults[lane] = null;
   }
 
+  /**
+   * The real thing changes in the midst of an episode: a payload, more friction, a worn motor. The world is built anew at these parameters and put where the old one was,
+   * positions and velocities; contacts begin anew. Holds until the episode ends. A replay of the episode does not know of it.
+   * @param params - the parameters that change. @throws OPTION_INVALID, SCENE_INVALID; then nothing has changed.
+   */
+  perturb(lane: number, params: Params): void | Promise<void> {
+    if (this.kind !== 'truth')
+      throw new GroundtwinError('OPTION_INVALID', {
+        who: this.id,
+        option: 'backend',
+        value: this.kind,
+        allowed: "'truth' to be perturbed",
+      });
+    refuseUnknownParams(this.task, params);
+    const changed = { ...this.laneParams[lane], ...params };
+    this.dynamics.check?.(changed);
+    this.takeParams(lane, changed);
+    // Truth draws nothing, so no seed is used.
+    return this.begin(lane, 0);
+  }
+
   step(actions: Values, active: Uint8Array): void | Promise<void> {
     copyValues(actions, this.actions);
     this.following.rows.set(this.now.rows);
@@ -393,6 +414,7 @@ export class TaskEnv implements Backend {
   }
 
   private makeBatch(): StepBatch {
+    const { info } = this.dynamics;
     const slots = this.lanes * this.agents;
     const rewardTerms = Object.fromEntries(Object.keys(this.task.reward).map((name) => [name, new Float64Array(slots)]));
     return {
@@ -400,7 +422,11 @@ export class TaskEnv implements Backend {
       reward: new Float64Array(slots),
       terminated: new Uint8Array(this.lanes),
       truncated: new Uint8Array(this.lanes),
-      info: { rewardTerms, ...(this.ranges && { params: this.paramColumns(this.ranges) }) } as InfoColumns,
+      info: {
+        rewardTerms,
+        ...(this.ranges && { params: this.paramColumns(this.ranges) }),
+        ...(info && { [this.kind]: info }),
+      } as InfoColumns,
       problems: perLane(this.lanes, () => null),
     };
   }

@@ -5,11 +5,16 @@ import type { Backend, InfoColumns, ResetRequest, StepBatch } from '../core/back
 import type { LaneState } from '../core/picture.ts';
 import { packSections, unpackSections } from '../core/sections.ts';
 import { elementDifference, type StateEntry } from '../core/state-spec.ts';
+import { RecentTransitions } from '../data/recent-transitions.ts';
+import type { Transitions } from '../data/transitions.ts';
 import { GroundtwinError } from '../errors.ts';
-import type { Space, Values } from '../spaces/space.ts';
+import { rowOf, type Space, type Values } from '../spaces/space.ts';
+import type { Params } from '../task/task.ts';
 import type { TaskEnv } from '../task/task-env.ts';
 import { predictedEntries, widthOf } from '../world-model/contract.ts';
 import type { ModelDynamics } from '../world-model/model-dynamics.ts';
+import { checkDrift, checkFamiliarity, type DriftCalibration, type Familiarity } from '../world-model/trust.ts';
+import { type DriftColumns, DriftMonitor } from './drift-monitor.ts';
 
 /** When the model is put back onto truth: after every n steps, when an entry's error passes a bound (in its unit), or never (free run). */
 export type Resync = { readonly every: number } | { readonly threshold: Readonly<Record<string, number>> } | 'never';
@@ -19,13 +24,25 @@ export interface TwinOptions {
   readonly observe?: 'truth' | 'model';
   /** Default: every 16 steps. */
   readonly resync?: Resync;
+  /** Watches truth for changes, told in `info.twin.drift`: by what the model's manifest has under `trust` (true), or as stated here. Default false. */
+  readonly drift?: boolean | DriftOptions;
 }
+
+export interface DriftOptions {
+  /** Default: the manifest's `trust.familiarity` and `trust.drift`. */
+  readonly familiarity?: Familiarity;
+  readonly calibration?: DriftCalibration;
+  /** Steps a lane that `recent` gives back. Default 1000. */
+  readonly remember?: number;
+}
+
+const maxRemembered = 1_000_000;
 
 /**
  * `info.twin`, columns of one row a lane, all of the step just made (before a resync):
  * `truth.<entry>`, `prediction.<entry>`, `error.<entry>` (prediction − truth, the short way for angles) in the entry's unit;
  * `uncertainty.<entry>` (the model's own deviation, all sources, one step) ; `otherReward`, `otherTerminated` of the side not observed;
- * `stepsSinceResync` before this step's resync; `resynced` 0 or 1.
+ * `stepsSinceResync` before this step's resync; `resynced` 0 or 1; `drift` where it is watched, see `DriftColumns`.
  */
 export class TwinEnv implements Backend {
   readonly id: string;
@@ -47,6 +64,11 @@ export class TwinEnv implements Backend {
   private readonly bounds: readonly { readonly entry: StateEntry; readonly bound: number }[];
   private readonly columns: TwinColumns;
   private readonly episodeSeeds: Float64Array;
+  /** Where truth is watched: its alarms are acknowledged here. */
+  readonly drift: DriftMonitor | undefined;
+  private readonly memory: RecentTransitions | undefined;
+  /** Truth's state before the step, for the monitor. */
+  private readonly before: Float64Array;
   readonly batch: StepBatch;
 
   /** @param truth - owned from now on, as is `model`, whose dynamics should know its disagreement. */
@@ -60,14 +82,18 @@ export class TwinEnv implements Backend {
     this.observationSpace = truth.observationSpace;
     this.actionSpace = truth.actionSpace;
     this.controlDt_s = truth.controlDt_s;
-    this.fingerprint = `${truth.fingerprint}+${model.fingerprint}`;
     requireSide(truth, 'observe', options.observe ?? 'truth');
     this.observed = options.observe === 'model' ? model : truth;
     this.other = options.observe === 'model' ? truth : model;
     this.resync = checkedResync(truth, options.resync ?? { every: 16 });
     this.entries = predictedEntries(truth.task);
     this.bounds = typeof this.resync === 'object' && 'threshold' in this.resync ? this.boundsOf(this.resync.threshold) : [];
-    this.columns = makeColumns(this.entries, this.lanes, this.agents);
+    const watch = options.drift === true ? {} : options.drift || undefined;
+    this.drift = watch && monitorOf(truth, dynamics, watch);
+    this.memory = watch && new RecentTransitions(truth.task, this.lanes, checkedMemory(truth, watch));
+    this.fingerprint = [truth, model, ...(this.drift ? [this.drift] : [])].map(({ fingerprint }) => fingerprint).join('+');
+    this.before = new Float64Array(this.drift ? truth.state.length : 0);
+    this.columns = { ...makeColumns(this.entries, this.lanes, this.agents), ...(this.drift && { drift: this.drift.columns }) };
     this.episodeSeeds = new Float64Array(this.lanes);
     this.batch = { ...this.observed.batch, info: { ...this.observed.batch.info, twin: this.columns as unknown as InfoColumns } };
   }
@@ -78,34 +104,63 @@ export class TwinEnv implements Backend {
       if (!request.mask[lane]) continue;
       this.episodeSeeds[lane] = request.seeds[lane]!;
       await this.align(lane);
+      this.drift?.begin(lane);
+      this.memory?.begin(lane);
       this.clear(lane);
     }
   }
 
   async step(actions: Values, active: Uint8Array): Promise<void> {
+    if (this.drift) this.before.set(this.truth.state);
     await this.truth.step(actions, active);
     await this.model.step(actions, active);
+    if (this.drift) {
+      await this.drift.observe(this.before, this.truth.commands, this.truth.state, active);
+      this.remember(actions, active);
+    }
     for (let lane = 0; lane < this.lanes; lane++) if (active[lane]) this.compare(lane);
+  }
+
+  /**
+   * Changes the real thing in the midst of an episode, as a payload or a worn bearing does; the model is told nothing. See `TaskEnv.perturb`.
+   * @throws OPTION_INVALID, SCENE_INVALID.
+   */
+  async perturb(lane: number, params: Params): Promise<void> {
+    await this.truth.perturb(lane, params);
+  }
+
+  /**
+   * The last steps of truth in every lane, for `recalibrate` or to train on; snapshots do not hold them.
+   * @throws OPTION_INVALID for a twin made without `drift`.
+   */
+  recent(): Transitions {
+    if (this.memory) return this.memory.transitions();
+    throw new GroundtwinError('OPTION_INVALID', { who: `${this.id} twin`, option: 'drift', value: 'false', allowed: 'true for recent()' });
   }
 
   async save(lane: number): Promise<Uint8Array> {
     const { stepsSinceResync, resynced } = this.columns;
     const head: SavedTwin = { stepsSinceResync: stepsSinceResync[lane]!, resynced: resynced[lane]!, seed: this.episodeSeeds[lane]! };
-    return packSections(head, [this.truth.save(lane), this.model.save(lane)]);
+    return packSections(head, [this.truth.save(lane), this.model.save(lane), ...(this.drift ? [this.drift.save(lane)] : [])]);
   }
 
   async load(lane: number, saved: Uint8Array): Promise<void> {
     const { head, parts } = unpackSections<SavedTwin>(saved);
-    if (parts.length !== 2) throw new GroundtwinError('SNAPSHOT_INVALID', { problem: 'it does not hold both sides of a twin' });
+    if (parts.length !== (this.drift ? 3 : 2))
+      throw new GroundtwinError('SNAPSHOT_INVALID', { problem: 'it does not hold both sides of a twin' });
     if (!isSavedTwin(head)) throw new GroundtwinError('SNAPSHOT_INVALID', { problem: 'its twin part is not readable' });
     const before = this.truth.save(lane);
+    const watched = this.drift?.save(lane);
     this.truth.load(lane, parts[0]!);
     try {
+      this.drift?.load(lane, parts[2]!);
       this.model.load(lane, parts[1]!);
     } catch (error) {
       this.truth.load(lane, before);
+      if (watched) this.drift!.load(lane, watched);
       throw error;
     }
+    this.memory?.begin(lane);
     this.clear(lane);
     this.columns.stepsSinceResync[lane] = head.stepsSinceResync;
     this.columns.resynced[lane] = head.resynced;
@@ -132,6 +187,17 @@ export class TwinEnv implements Backend {
       this.truth.paramsOf(lane),
     );
     this.model.adopt(lane, this.truth);
+  }
+
+  private remember(actions: Values, active: Uint8Array): void {
+    const { truth, before, memory } = this;
+    const row = (values: Float64Array, lane: number) => {
+      const width = values.length / this.lanes;
+      return values.subarray(lane * width, (lane + 1) * width);
+    };
+    for (let lane = 0; lane < this.lanes; lane++)
+      if (active[lane] && !truth.batch.problems[lane])
+        memory!.add(lane, row(before, lane), rowOf(this.actionSpace, actions, lane), row(truth.commands, lane), row(truth.state, lane));
   }
 
   private compare(lane: number): void {
@@ -233,6 +299,7 @@ interface TwinColumns {
   readonly resynced: Uint8Array;
   readonly otherReward: Float64Array;
   readonly otherTerminated: Uint8Array;
+  readonly drift?: DriftColumns;
 }
 
 function isSavedTwin(head: unknown): head is SavedTwin {
@@ -252,6 +319,36 @@ function makeColumns(entries: readonly StateEntry[], lanes: number, agents: numb
     otherReward: new Float64Array(lanes * agents),
     otherTerminated: new Uint8Array(lanes),
   };
+}
+
+/** @throws OPTION_INVALID when neither the options nor the manifest say what to hold truth against. */
+function monitorOf(truth: TaskEnv, dynamics: ModelDynamics, options: DriftOptions): DriftMonitor {
+  const { trust } = dynamics.model.manifest;
+  const { familiarity = trust?.familiarity, calibration = trust?.drift } = options;
+  const refuse = (problem: string): never => {
+    throw new GroundtwinError('OPTION_INVALID', {
+      who: `${truth.id} twin`,
+      option: 'drift',
+      value: problem,
+      allowed:
+        'a familiarity and a calibration, as measureTrust gives them; a model that has them under trust in its manifest needs only true',
+    });
+  };
+  if (!familiarity || !calibration) return refuse(`without ${familiarity ? 'a calibration' : 'a familiarity'}`);
+  const predicted = widthOf(predictedEntries(truth.task));
+  checkFamiliarity(familiarity, predicted, refuse);
+  checkDrift(calibration, predicted, refuse);
+  return new DriftMonitor(truth.task, dynamics.model, familiarity, calibration, truth.lanes);
+}
+
+function checkedMemory(truth: TaskEnv, { remember = 1000 }: DriftOptions): number {
+  if (Number.isInteger(remember) && remember >= 1 && remember <= maxRemembered) return remember;
+  throw new GroundtwinError('OPTION_INVALID', {
+    who: `${truth.id} twin`,
+    option: 'drift.remember',
+    value: String(remember),
+    allowed: `an integer from 1 to ${maxRemembered}`,
+  });
 }
 
 function requireSide(truth: TaskEnv, option: string, side: string): void {

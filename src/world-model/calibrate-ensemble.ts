@@ -64,7 +64,7 @@ export function keptFrom(rows: number, members: number): Int32Array {
 export function calibrateEnsemble(outputs: EnsembleOutputs): Calibration {
   const residuals = residualsOf(outputs);
   return {
-    factor: residuals.length > 0 ? bestFactor(residuals) : 1,
+    factor: residuals.length > 0 ? coverageFactor(residuals) : 1,
     rows: residuals.length / outputs.targets,
     correlation: Math.min(highestCorrelation, Math.max(0, lagCorrelation(outputs, residuals))),
   };
@@ -110,8 +110,11 @@ function residualOf(
   return { row, error: target[row * targets + element]! - mean[at(judge)]!, variance, disagreement: spread * (2 - 1 / members) };
 }
 
-/** Bisection on log c: coverage grows with c. */
-function bestFactor(residuals: readonly Residual[]): number {
+/**
+ * The factor c with which √(c²·variance + disagreement) holds 90 % of the errors, within .2 … 20.
+ * Bisection on log c: coverage grows with c.
+ */
+export function coverageFactor(residuals: readonly Omit<Residual, 'row'>[]): number {
   let [low, high] = [Math.log(factorRange.low), Math.log(factorRange.high)];
   for (let i = 0; i < 40; i++) {
     const middle = (low + high) / 2;
@@ -121,7 +124,7 @@ function bestFactor(residuals: readonly Residual[]): number {
   return Math.exp((low + high) / 2);
 }
 
-function coverage(residuals: readonly Residual[], factor: number): number {
+function coverage(residuals: readonly Omit<Residual, 'row'>[], factor: number): number {
   let inside = 0;
   for (const { error, variance, disagreement } of residuals)
     if (Math.abs(error) <= normal90 * Math.sqrt(factor * factor * variance + disagreement)) inside++;

@@ -8,6 +8,7 @@ import { layOut, type StateEntry } from '../core/state-spec.ts';
 import { GroundtwinError } from '../errors.ts';
 import { sha256Hex } from '../math/hash.ts';
 import type { AnyTask } from '../task/task.ts';
+import { checkTrust, type Trust } from './trust.ts';
 
 export const manifestFormat = 'groundtwin-model.v1';
 /** Rows of one call are padded to a multiple of this many per member: results then never depend on how many rows share a call. */
@@ -21,6 +22,14 @@ export interface ManifestEntry {
   readonly kind: string;
   readonly unit: string;
   readonly role: string;
+}
+
+/** Added to means and samples, `[P]` in the entries' units; multiplied with deviations. */
+export interface Adjustment {
+  readonly bias: readonly number[];
+  readonly factor: number;
+  /** Control steps of a running truth that it was fitted on. */
+  readonly steps?: number;
 }
 
 /** One graph of the folder. */
@@ -60,6 +69,10 @@ export interface ModelManifest {
   readonly files: ModelFiles;
   readonly training?: Readonly<Record<string, unknown>>;
   readonly calibration?: Readonly<Record<string, unknown>>;
+  /** What the host does to every prediction: see `recalibrate`. */
+  readonly adjustment?: Adjustment;
+  /** How far it may be believed, where that was measured. */
+  readonly trust?: Trust;
 }
 
 /** Entries that the network predicts, in order: `dynamic` then `signal` as they stand in the state. */
@@ -128,6 +141,9 @@ export function parseManifest(model: string, text: string, task: AnyTask): Model
   if (typeof correlation !== 'number' || !(correlation >= 0 && correlation < 1)) refuse('noise.correlation must be in [0, 1)');
   if (typeof manifest.name !== 'string' || manifest.name.length > 200) refuse('name must be text of at most 200 characters');
   requireFiles(manifest.files, refuse);
+  const predicted = widthOf(predictedEntries(task));
+  checkTrust(manifest.trust, predicted, refuse);
+  checkAdjustment(manifest.adjustment, predicted, refuse);
   return manifest;
 }
 
@@ -141,6 +157,14 @@ export function requireTask(model: string, manifest: ModelManifest, task: AnyTas
   requireSameEntries('context', manifest.context, contextEntries(task), refuse);
   if (manifest.task.hash !== taskHash(task))
     refuse(`the state, commands or time step of ${task.id} have changed since it was made; train it anew`);
+}
+
+function checkAdjustment(adjustment: unknown, predicted: number, refuse: (problem: string) => never): void {
+  if (adjustment === undefined) return;
+  const { bias, factor } = (adjustment ?? {}) as Adjustment;
+  if (!Array.isArray(bias) || bias.length !== predicted || !bias.every(Number.isFinite))
+    refuse(`adjustment.bias must be ${predicted} numbers`);
+  if (!(Number.isFinite(factor) && factor > 0)) refuse('adjustment.factor must be a number above 0');
 }
 
 function requireFiles(files: unknown, refuse: (problem: string) => never): void {

@@ -80,10 +80,16 @@ export function layoutOf(task: AnyTask): EnsembleLayout {
   return { inputs, contexts, commandSize: task.commands.length, features, targets };
 }
 
-/** @returns float64 `[count, features]`: state, context (angles as sine, cosine), command. */
-export function encodeInputs(layout: EnsembleLayout, data: Transitions): Float64Array {
+/**
+ * @param encoded - written to and returned; default a new one.
+ * @returns float64 `[count, features]`: state, context (angles as sine, cosine), command.
+ */
+export function encodeInputs(
+  layout: EnsembleLayout,
+  data: Pick<Transitions, 'count' | 'state' | 'command'>,
+  encoded: Float64Array = new Float64Array(data.count * layout.features),
+): Float64Array {
   const size = data.state.length / Math.max(1, data.count);
-  const encoded = new Float64Array(data.count * layout.features);
   let at = 0;
   for (let row = 0; row < data.count; row++) {
     for (const element of [...layout.inputs, ...layout.contexts]) {

@@ -1,3 +1,4 @@
+import type { InfoColumns } from '../core/backend.ts';
 import type { Dynamics, LaneRows } from '../core/dynamics.ts';
 import { bytesOf, packSections, unpackSections } from '../core/sections.ts';
 import { layOut, type StateView, wrapAngle } from '../core/state-spec.ts';
@@ -5,6 +6,7 @@ import { GroundtwinError } from '../errors.ts';
 import { Rng } from '../math/rng.ts';
 import type { AnyTask } from '../task/task.ts';
 import { contextEntries, elementsOf, predictedEntries, tileRows } from './contract.ts';
+import { TrustWatch } from './trust-watch.ts';
 import type { Prediction, PredictionInput, WorldModel } from './world-model.ts';
 
 /** Stream of the episode seed that model noise is drawn from (task 0 and sensor 1 are TaskEnv's). */
@@ -13,6 +15,8 @@ const noiseStream = 2;
 export interface ModelDynamicsOptions {
   /** Ask every member about every lane, so that `disagreement` is known; costs `members` times as much. */
   readonly disagreement?: boolean;
+  /** Tell in `info.model` how far each dream may still be trusted, see `TrustColumns`; asks every member. */
+  readonly trust?: boolean;
   /** Close the model with the dynamics: true for a model that was loaded for this env alone. */
   readonly ownsModel?: boolean;
 }
@@ -23,6 +27,10 @@ export interface Uncertainty {
   readonly scale: Float64Array;
   /** Standard deviation of the members' means. */
   readonly disagreement: Float64Array;
+  /** What the members expect together; where every member is asked. */
+  readonly mean: Float64Array;
+  /** Standard deviation of the mixture of all members: what they are unsure of and what they disagree on. */
+  readonly deviation: Float64Array;
 }
 
 /**
@@ -33,7 +41,9 @@ export class ModelDynamics implements Dynamics {
   readonly kind = 'model' as const;
   readonly fingerprint: string;
   readonly uncertainty: Uncertainty;
-  private readonly model: WorldModel;
+  readonly info?: InfoColumns;
+  private readonly watch: TrustWatch | undefined;
+  readonly model: WorldModel;
   private readonly everyMember: boolean;
   private readonly ownsModel: boolean;
   private readonly lanes: number;
@@ -65,7 +75,9 @@ export class ModelDynamics implements Dynamics {
     const predicted = predictedEntries(task);
     this.model = model;
     this.fingerprint = model.fingerprint;
-    this.everyMember = options.disagreement ?? false;
+    this.watch = options.trust ? new TrustWatch(task, model.manifest, lanes) : undefined;
+    if (this.watch) this.info = this.watch.columns as unknown as InfoColumns;
+    this.everyMember = (options.disagreement ?? false) || this.watch !== undefined;
     this.ownsModel = options.ownsModel ?? false;
     this.lanes = lanes;
     this.predicted = elementsOf(predicted);
@@ -86,16 +98,17 @@ export class ModelDynamics implements Dynamics {
     this.slot = new Int32Array(lanes);
     this.input = this.allocateInput(0);
     const figures = () => new Float64Array(lanes * this.predicted.length).fill(Number.NaN);
-    this.uncertainty = { scale: figures(), disagreement: figures() };
+    this.uncertainty = { scale: figures(), disagreement: figures(), mean: figures(), deviation: figures() };
   }
 
   start(lane: number, _row: Float64Array, _view: StateView, _params: unknown, seed: number): void {
     this.assignMember(lane, seed % this.model.manifest.members);
     this.rngs[lane]!.seed(seed, noiseStream);
     if (this.correlation > 0) this.rngs[lane]!.normals(this.pending, lane * this.noiseSize, this.noiseSize);
+    this.watch?.begin(lane);
     this.memory.fill(0, lane * this.model.manifest.memorySize, (lane + 1) * this.model.manifest.memorySize);
     const size = this.predicted.length;
-    for (const figures of [this.uncertainty.scale, this.uncertainty.disagreement]) figures.fill(Number.NaN, lane * size, (lane + 1) * size);
+    for (const figures of Object.values(this.uncertainty) as Float64Array[]) figures.fill(Number.NaN, lane * size, (lane + 1) * size);
   }
 
   async advance(rows: LaneRows, active: Uint8Array): Promise<void> {
@@ -103,22 +116,25 @@ export class ModelDynamics implements Dynamics {
     this.feed(rows, active);
     const prediction = await this.model.predict(this.input, this.everyMember);
     this.take(rows, active, prediction);
+    this.watch?.step(rows.state, rows.command, this.uncertainty.disagreement, active);
   }
 
   save(lane: number): Uint8Array {
-    return packSections({ member: this.member[lane]!, rng: this.rngs[lane]!.save() }, this.kept(lane).map(bytesOf));
+    const steps = this.watch && { steps: this.watch.columns.steps[lane]! };
+    return packSections({ member: this.member[lane]!, rng: this.rngs[lane]!.save(), ...steps }, this.kept(lane).map(bytesOf));
   }
 
   load(lane: number, state: Uint8Array): void {
-    const { head, parts } = unpackSections<{ member: number; rng: number[] }>(state);
+    const { head, parts } = unpackSections<{ member: number; rng: number[]; steps?: number }>(state);
     const kept = this.kept(lane).map(bytesOf);
-    const { member, rng } = head ?? {};
+    const { member, rng, steps = 0 } = head ?? {};
     const isMember = Number.isInteger(member) && member >= 0 && member < this.model.manifest.members;
-    const valid = isMember && Array.isArray(rng) && rng.length === 6 && rng.every(Number.isFinite);
+    const valid = isMember && Number.isInteger(steps) && Array.isArray(rng) && rng.length === 6 && rng.every(Number.isFinite);
     const fits = kept.every((bytes, i) => parts[i]?.byteLength === bytes.byteLength);
     if (!valid || !fits || !new Float32Array((parts[1] as Uint8Array).slice().buffer).every(Number.isFinite))
       throw new GroundtwinError('SNAPSHOT_INVALID', { problem: 'its model part does not fit this model' });
     this.assignMember(lane, member);
+    this.watch?.begin(lane, steps);
     this.rngs[lane]!.load(rng);
     kept.forEach((bytes, i) => void bytes.set(parts[i]!));
   }
@@ -210,24 +226,31 @@ export class ModelDynamics implements Dynamics {
       if (scale) for (let i = 0; i < size; i++) own[lane * size + i] = scale[row * size + i]!;
       for (let i = 0; i < memorySize; i++) this.memory[lane * memorySize + i] = memory![row * memorySize + i]!;
       for (const offset of this.quaternions) normaliseQuaternion(next, base + offset);
-      if (everyMember && mean) this.compareMembers(lane, mean);
+      if (everyMember) this.compareMembers(lane, mean ?? sample, scale);
+      if (everyMember && !mean) this.uncertainty.disagreement.fill(Number.NaN, lane * size, (lane + 1) * size);
     }
   }
 
-  private compareMembers(lane: number, mean: Float32Array): void {
+  private compareMembers(lane: number, mean: Float32Array, scale: Float32Array | undefined): void {
     const { members } = this.model.manifest;
     const size = this.predicted.length;
+    const { uncertainty } = this;
     for (let i = 0; i < size; i++) {
       let sum = 0;
       let squares = 0;
+      let variance = 0;
       const origin = mean[this.slot[lane]! * size + i]!;
       for (let member = 0; member < members; member++) {
-        const value = mean[(this.slot[lane]! + member * this.tile) * size + i]!;
-        const offset = this.angles[i] ? wrapAngle(value - origin) : value - origin;
+        const at = (this.slot[lane]! + member * this.tile) * size + i;
+        const offset = this.angles[i] ? wrapAngle(mean[at]! - origin) : mean[at]! - origin;
         sum += offset;
         squares += offset * offset;
+        variance += scale ? scale[at]! * scale[at]! : 0;
       }
-      this.uncertainty.disagreement[lane * size + i] = Math.sqrt(Math.max(0, squares / members - (sum / members) ** 2));
+      const spread = Math.max(0, squares / members - (sum / members) ** 2);
+      uncertainty.disagreement[lane * size + i] = Math.sqrt(spread);
+      uncertainty.mean[lane * size + i] = origin + sum / members;
+      uncertainty.deviation[lane * size + i] = scale || members > 1 ? Math.sqrt(spread + variance / members) : Number.NaN;
     }
   }
 

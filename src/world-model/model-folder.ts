@@ -5,8 +5,10 @@ import { GroundtwinError, isGroundtwinError } from '../errors.ts';
 import { sha256Hex } from '../math/hash.ts';
 import { inspectModel, type OnnxRuntime } from '../onnx/index.ts';
 import type { AnyTask } from '../task/task.ts';
+import { AdjustedModel } from './adjusted-model.ts';
 import { contextEntries, type ModelManifest, parseManifest, predictedEntries, widthOf } from './contract.ts';
 import { OnnxWorldModel } from './onnx-world-model.ts';
+import type { WorldModel } from './world-model.ts';
 
 /** A larger file is refused unread. */
 const maxFileBytes = 512 << 20;
@@ -34,7 +36,7 @@ export function writeModel(folder: string, manifest: ModelManifest, predict: Uin
  * Loads an untrusted model folder for a task.
  * @throws MODEL_MISSING, MODEL_REFUSED, MODEL_INVALID.
  */
-export async function loadModel(runtime: OnnxRuntime, folder: string, task: AnyTask): Promise<OnnxWorldModel> {
+export async function loadModel(runtime: OnnxRuntime, folder: string, task: AnyTask): Promise<WorldModel> {
   const manifest = parseManifest(folder, new TextDecoder().decode(readPart(folder, 'manifest.json')), task);
   const bytes = readPart(folder, manifest.files.predict.path);
   return openModel(runtime, folder, manifest, bytes, task);
@@ -47,12 +49,14 @@ export async function openModel(
   manifest: ModelManifest,
   predict: Uint8Array,
   task: AnyTask,
-): Promise<OnnxWorldModel> {
+): Promise<WorldModel> {
   if (sha256Hex(predict) !== manifest.files.predict.sha256)
     refuse(name, `${manifest.files.predict.path} is not the file that manifest.json names (sha256 differs)`);
   checkGraph(name, manifest, predict, task);
   const session = await runtime.load(predict, { name });
-  return new OnnxWorldModel(manifest, session);
+  const { adjustment } = manifest;
+  const model = new OnnxWorldModel(manifest, session);
+  return adjustment ? new AdjustedModel(model, { ...manifest, adjustment }) : model;
 }
 
 function checkGraph(name: string, manifest: ModelManifest, predict: Uint8Array, task: AnyTask): void {

@@ -7,6 +7,7 @@ import { contextEntries, type ModelManifest, manifestEntries, manifestFormat, pr
 import {
   columnScale,
   type EnsembleConfig,
+  type EnsembleLayout,
   encodeInputs,
   encodeTargets,
   ensembleDefaults,
@@ -22,8 +23,10 @@ export interface TrainOptions extends FitHooks {
   readonly updates: number;
   readonly seed: number;
   readonly config?: EnsembleConfig;
-  /** Of as many members as `config` has. */
+  /** Weights to go on from, of as many members as `config` has; `scaling` must then be theirs. */
   readonly warmStart?: FitResult['weights'];
+  /** Of inputs and targets; default that of the data. */
+  readonly scaling?: Normalisation;
   /**
    * Updates without a lower error on held-out transitions after which training ends, with the weights that had the lowest; absent = all updates, and the last weights.
    * Each member is judged on those kept from it; a single one, or members of which only elites stay, on about one block of 25 in six, kept from all.
@@ -41,6 +44,7 @@ export interface TrainedModel {
   readonly manifest: ModelManifest;
   readonly predict: Uint8Array;
   readonly weights: FitResult['weights'];
+  readonly scaling: Normalisation;
   readonly losses: readonly FitProgress[];
   /** The update whose weights these are. */
   readonly keptUpdate: number;
@@ -55,13 +59,11 @@ export async function trainEnsemble(task: AnyTask, data: Transitions, options: T
   const layout = layoutOf(task);
   const inputs = encodeInputs(layout, data);
   const targets = encodeTargets(layout, data);
-  const input = columnScale(inputs, layout.features);
-  const target = columnScale(targets, layout.targets.length);
-  const scaling: Normalisation = { inputMean: input.mean, inputScale: input.scale, targetMean: target.mean, targetScale: target.scale };
+  const scaling = options.scaling ?? scalingOf(layout, inputs, targets);
   const fitted = await options.fit(
     {
-      input: normalise(inputs, input.mean, input.scale),
-      target: normalise(targets, target.mean, target.scale),
+      input: normalise(inputs, scaling.inputMean, scaling.inputScale),
+      target: normalise(targets, scaling.targetMean, scaling.targetScale),
       rows: data.count,
       features: layout.features,
       targets: layout.targets.length,
@@ -79,7 +81,13 @@ export async function trainEnsemble(task: AnyTask, data: Transitions, options: T
   const { weights, losses, keptUpdate, stopped, calibration } = fitted;
   const exported = { ...config, members: fitted.members.length };
   const predict = compileEnsemblePredict({ layout, config: exported, values: weights, scaling, calibration: calibration.factor });
-  return { manifest: manifestOf(task, data, options, config, fitted, predict), predict, weights, losses, keptUpdate, stopped };
+  return { manifest: manifestOf(task, data, options, config, fitted, predict), predict, weights, scaling, losses, keptUpdate, stopped };
+}
+
+function scalingOf(layout: EnsembleLayout, inputs: Float64Array, targets: Float64Array): Normalisation {
+  const input = columnScale(inputs, layout.features);
+  const target = columnScale(targets, layout.targets.length);
+  return { inputMean: input.mean, inputScale: input.scale, targetMean: target.mean, targetScale: target.scale };
 }
 
 function manifestOf(

@@ -182,6 +182,37 @@ describe('the command line', () => {
       expect(JSON.parse(readFileSync(join(model, 'manifest.json'), 'utf8'))).to.deep.include({ members: 2 });
     });
 
+    it('writes into the manifest how far the model may be trusted, where it has held-out data to measure it on', async () => {
+      const heldOut = place.in('held-out-for-trust.bin');
+      copyFileSync(data, heldOut);
+      const out = place.in('trusted');
+      const train = (file: string) =>
+        groundtwin([
+          'train-model',
+          ...env,
+          '--data',
+          data,
+          '--held-out',
+          file,
+          '--out',
+          out,
+          '--updates',
+          '50',
+          '--members',
+          '2',
+          '--json',
+        ]);
+      expect(await train(place.in('none.bin'))).to.include({ code: 1 });
+      expect(existsSync(out), 'refused before it trains').to.equal(false);
+      const { code, out: printed, err } = await train(heldOut);
+      expect(code, err).to.equal(0);
+      const { trust } = JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8'));
+      expect(trust.horizon.steps).to.be.within(0, 40);
+      expect(JSON.parse(printed).trustHorizon_steps).to.equal(trust.horizon.steps);
+      expect(trust.familiarity.mean).to.have.length(4);
+      expect(trust, '1,000 steps show no threshold').to.not.have.property('drift');
+    }).timeout(60_000);
+
     it('records the same from the same seed; a flag wins over the variable, that over the default', async () => {
       const record = async (name: string, flags: string[], variables = {}) => {
         const path = place.in(`${name}.bin`);

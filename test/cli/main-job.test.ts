@@ -51,7 +51,10 @@ describe('the main job, tiny', function () {
     expect(training.count).to.equal(150);
     expect(result.realSteps).to.equal(150);
     expect(readTransitions(place.in('a', 'held-out.bin'), task).count).to.equal(2 * 250);
-    expect(JSON.parse(text('a', 'model/manifest.json')).training).to.include({ transitions: 150, updates: 60 });
+    const { training: told, trust } = JSON.parse(text('a', 'model/manifest.json'));
+    expect(told).to.include({ transitions: 150, updates: 60 });
+    expect(trust.horizon.steps).to.equal(result.report.trust.steps);
+    expect(trust.familiarity.distance).to.have.length(101);
     const events = jsonLines(text('a', 'metrics.jsonl')).map(({ event }) => event);
     expect(events).to.deep.equal(['episode', 'model', 'episode', 'model', 'check']);
   });

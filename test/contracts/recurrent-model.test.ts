@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { sha256Hex } from '../../src/math/hash.ts';
 import { compileInference, type GraphBuilder, nodeRuntime, type Tensor } from '../../src/onnx/index.ts';
 import { openModel } from '../../src/world-model/model-folder.ts';
-import type { OnnxWorldModel } from '../../src/world-model/onnx-world-model.ts';
+import type { WorldModel } from '../../src/world-model/world-model.ts';
 import { keepsTheContract } from './env-contract.ts';
 import { manifestFor, registryOf } from './stub-backends.ts';
 import { walker } from './stub-tasks.ts';
@@ -27,7 +27,7 @@ const bytes = compileInference({
 const endless = { ...walker, terminated: () => false };
 
 describe('a recurrent model', () => {
-  let model: OnnxWorldModel;
+  let model: WorldModel;
   const endlessRegistry = registryOf(endless);
   before(async () => {
     const manifest = manifestFor(endless, { memorySize: 2, files: { predict: { path: 'predict.onnx', sha256: sha256Hex(bytes) } } });

@@ -58,6 +58,8 @@ describe('gap report', () => {
     expect(Object.values(verdictsOf(report)), JSON.stringify(report.rows)).to.deep.equal(new Array(8).fill('PASS'));
     expect(report.verdict).to.equal('PASS');
     expect(report.summary[0]).to.match(/can be trusted for .* s \(/);
+    expect(report.trust).to.include({ steps: 41, honest: 41, accurate: 41, measured: 41 });
+    expect(report.trust.coverage!.steps).to.have.length(41);
   });
 
   it('an overconfident and an underconfident model fail coverage and nothing else', () => {

@@ -114,6 +114,17 @@ describe('report page', () => {
       }),
     ));
 
+  it('says how long to trust a dream, what ends it, and draws the coverage by step', () => {
+    const facts = (trust: Partial<NonNullable<ReportInput['trust']>>) =>
+      documentOf(page({ trust: { ...report.trust, ...trust } })).querySelector('.facts').textContent;
+    expect(facts({})).to.match(/Trust horizon≥ 2.05 s41 steps; the longest measured/);
+    expect(facts({ steps: 10, honest: 10 })).to.match(/Trust horizon0.5 s10 steps; then the 90 % interval holds under 80 %/);
+    expect(facts({ steps: 8, honest: 41, accurate: 8 })).to.match(/8 steps; then the mean error passes 0.4 σ/);
+    const step = '90 % interval, step by step';
+    expect(page()).to.include(step);
+    expect(page({ trust: { ...report.trust, coverage: null } })).to.not.include(step);
+  });
+
   it('is the same for the same input and does without replay, training, returns and samples', () => {
     expect(page()).to.equal(page());
     const { replay: _, training: __, ...bare } = { ...report, title: 'bare', replay: undefined, training: undefined };

@@ -215,6 +215,15 @@ describe('a trained ensemble', () => {
     expect(again.losses[0]!.loss).to.be.below(fresh.losses[0]!.loss);
   });
 
+  it('goes on, on other data, as what it was: with the scaling that its weights belong to', async () => {
+    const few = record(60, 9);
+    const again = (scaling?: typeof trained.scaling) =>
+      trainEnsemble(linear, few, { name: 'x', updates: 50, seed: 4, config, fit, warmStart: trained.weights, ...(scaling && { scaling }) });
+    const kept = await again(trained.scaling);
+    expect(kept.scaling).to.equal(trained.scaling);
+    expect(kept.losses[0]!.loss).to.be.below((await again()).losses[0]!.loss);
+  });
+
   it('refuses to learn from next to nothing, and from what is not finite', async () => {
     expect(await codeOf(() => trainEnsemble(linear, record(9, 1), { name: 'x', updates: 1, seed: 1, config, fit }))).to.equal(
       'TRAINING_FAILED',

@@ -1,14 +1,20 @@
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { removeFile, writeFileAtomically } from '../../data/atomic-file.ts';
-import { readTransitions } from '../../data/transitions.ts';
+import { readTransitions, type Transitions } from '../../data/transitions.ts';
+import { measureTrust } from '../../gap/index.ts';
+import { registry } from '../../index.ts';
+import { Rng } from '../../math/rng.ts';
+import { nodeRuntime } from '../../onnx/index.ts';
 import { renderLearning } from '../../report/index.ts';
+import type { AnyTask } from '../../task/task.ts';
 import { ensembleDefaults } from '../../world-model/ensemble.ts';
 import { checkpointsIn } from '../../world-model/fit-checkpoint.ts';
 import type { FitHooks, FitJob, FitProgress } from '../../world-model/fit-ensemble.ts';
 import { fitInChild } from '../../world-model/fit-in-child.ts';
-import { writeModel } from '../../world-model/model-folder.ts';
+import { openModel, writeModel } from '../../world-model/model-folder.ts';
 import { type TrainedModel, trainEnsemble } from '../../world-model/train-ensemble.ts';
+import type { Trust } from '../../world-model/trust.ts';
 import { type Condition, conditionedTask, conditionOption } from '../condition.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { interruption } from '../interruption.ts';
@@ -23,6 +29,7 @@ interface TrainOptions {
   readonly env: string;
   readonly seed: number;
   readonly data: string;
+  readonly heldOut?: string;
   readonly out: string;
   readonly updates: number;
   readonly members: number;
@@ -46,6 +53,10 @@ export function addTrainModel(program: Command, finish: Finish): void {
     .addOption(envOption())
     .requiredOption('--data <file>', 'transitions, as `groundtwin record` writes them')
     .requiredOption('--out <folder>', 'where the model goes')
+    .option(
+      '--held-out <file>',
+      'transitions kept from it: how far the model may be trusted is measured on them and written into its manifest',
+    )
     .option('--updates <n>', 'gradient steps, at most', count, mainJobDefaults.finalUpdates)
     .option(
       '--patience <n>',
@@ -65,6 +76,7 @@ async function trainModel(options: TrainOptions): Promise<number> {
   const screen = terminal(options.json ?? false);
   const { task } = conditionedTask(options.env, options.condition);
   const data = readTransitions(resolve(options.data), task);
+  const heldOut = options.heldOut === undefined ? undefined : readTransitions(resolve(options.heldOut), task);
   const out = resolve(options.out);
   requirePlaceFor('folder', out);
   const checkpoint = join(out, 'checkpoint.bin');
@@ -94,13 +106,24 @@ async function trainModel(options: TrainOptions): Promise<number> {
     shouldStop: stop.requested,
   }).finally(stop.release);
   screen.settle();
-  writeRun(out, options, trained, data.count);
+  const trust = heldOut && !trained.stopped ? await trustOf(task, trained, data, heldOut, options) : undefined;
+  writeRun(out, options, { ...trained, manifest: { ...trained.manifest, ...(trust && { trust }) } }, data.count);
   if (!trained.stopped) removeFile(checkpoint);
   const { updates: _, update: updates, ...last } = trained.losses.at(-1)!;
   const { keptUpdate, stopped } = trained;
   screen.result(
-    { out, transitions: data.count, updates, ...last, keptUpdate, ended: endOf(trained), stopped, resumedFrom },
-    `${summaryOf(options, trained, data.count)}; in ${out}`,
+    {
+      out,
+      transitions: data.count,
+      updates,
+      ...last,
+      keptUpdate,
+      ended: endOf(trained),
+      stopped,
+      resumedFrom,
+      ...(trust && { trustHorizon_steps: trust.horizon?.steps }),
+    },
+    `${summaryOf(options, trained, data.count)}; ${trust?.horizon ? `to be trusted for ${trust.horizon.steps} steps; ` : ''}in ${out}`,
   );
   return stopped ? exitCodes.interrupted : exitCodes.ok;
 }
@@ -155,8 +178,26 @@ function writeMetrics(out: string, losses: readonly FitProgress[]): void {
   writeFileAtomically(join(out, 'metrics.jsonl'), losses.map((line) => `${JSON.stringify(line)}\n`).join(''));
 }
 
-function commandOf({ env, data, out, updates, patience, members, elites, condition, seed }: TrainOptions): string {
+function commandOf({ env, data, heldOut, out, updates, patience, members, elites, condition, seed }: TrainOptions): string {
   const names = typeof condition === 'object' ? condition.map((name) => ` ${name}`).join('') : '';
   const chosen = `${elites === undefined ? '' : ` --elites ${elites}`}${condition ? ` --condition${names}` : ''}`;
-  return `groundtwin train-model --env ${env} --data ${data} --out ${out} --updates ${updates} --patience ${patience} --members ${members}${chosen} --seed ${seed}`;
+  const kept = heldOut === undefined ? '' : ` --held-out ${heldOut}`;
+  return `groundtwin train-model --env ${env} --data ${data}${kept} --out ${out} --updates ${updates} --patience ${patience} --members ${members}${chosen} --seed ${seed}`;
+}
+
+async function trustOf(
+  task: AnyTask,
+  trained: TrainedModel,
+  training: Transitions,
+  heldOut: Transitions,
+  { seed }: TrainOptions,
+): Promise<Trust> {
+  const model = await openModel(nodeRuntime(), trained.manifest.name, trained.manifest, trained.predict, task);
+  const truth = await registry.truth(task.id, 16);
+  try {
+    return await measureTrust({ truth, model, training, heldOut, rng: new Rng(seed, 3) });
+  } finally {
+    await model.close();
+    await truth.close();
+  }
 }
