@@ -51,6 +51,8 @@ export const errorTable = {
     `There is no model at '${d.path}': ${d.problem}. Give the folder that holds manifest.json, or train one with 'groundtwin train-model'.`,
   MODEL_REFUSED: (d: { model: string; problem: string }) =>
     `The model '${d.model}' is refused: ${d.problem}. See docs/model-contract.md for what a model must provide.`,
+  MODEL_STOPPED: (d: { model: string; what: string }) =>
+    `The model '${d.model}' was stopped in its own process: it ${d.what}. Load it anew, with fewer lanes or higher modelLimits if it may be trusted.`,
   TRAINING_FAILED: (d: { problem: string }) =>
     `Training stopped: ${d.problem}. Check that the data are finite, varied and enough, or lower the learning rate.`,
   CHECKPOINT_INVALID: (d: { path: string; problem: string }) =>

@@ -2,6 +2,7 @@
 import { randomInt } from 'node:crypto';
 import { envs } from '../envs/index.ts';
 import { type CheckOptions, checkEnv as checkEnvWith, type EnvReport, type MakeEnv } from './check/check-env.ts';
+import { checkModel as checkModelWith, type ModelCheckOptions, type ModelRegistry, type ModelReport } from './check/check-model.ts';
 import {
   type CheckedRegistry,
   checkRegistered as checkRegisteredWith,
@@ -17,7 +18,20 @@ import { mujocoEngine } from './physics/mujoco-engine.ts';
 import { rapierEngine } from './physics/rapier-engine.ts';
 import { Registry } from './registry/registry.ts';
 import { clockFrom } from './server/index.ts';
+import {
+  evaluateTransitions as evaluateTransitionsOf,
+  type TransitionBatch,
+  type TransitionJudgement,
+} from './task/evaluate-transitions.ts';
+import type { AnyTask } from './task/task.ts';
 import { nodeWorkers } from './vector/node-workers.ts';
+import type { ModelSource } from './world-model/model-folder.ts';
+import type { WorldModel } from './world-model/world-model.ts';
+
+/** Another root of this package: TypeScript in a checkout, JavaScript in a package. */
+function rootBeside(name: string): URL {
+  return new URL(`./${name}${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+}
 
 /** The registry behind `make`: every env of the package, on Rapier and onnxruntime-node. */
 export const registry = new Registry({
@@ -26,7 +40,8 @@ export const registry = new Registry({
   runtime: nodeRuntime(),
   entropy: () => randomInt(2 ** 32),
   clock: clockFrom(() => performance.now()),
-  workers: nodeWorkers(new URL(`./env-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)),
+  workers: nodeWorkers(rootBeside('env-worker')),
+  modelWorker: rootBeside('model-worker'),
 });
 
 /** One environment by id; see `MakeOptions`. */
@@ -47,11 +62,27 @@ export const checkEnv = (make: MakeEnv, options: CheckOptions = {}): Promise<Env
 export const checkRegistered = (of: CheckedRegistry, id: string, options: RegisteredCheckOptions = {}): Promise<RegisteredReport> =>
   checkRegisteredWith(of, id, { clock_s, ...options });
 
+/** Holds a model, given as a folder, as bytes or loaded, to the contract on a task of a registry. @throws ENV_UNKNOWN, OPTION_INVALID. */
+export const checkModel = (
+  of: ModelRegistry,
+  id: string,
+  source: ModelSource | WorldModel,
+  options: ModelCheckOptions = {},
+): Promise<ModelReport> => checkModelWith(of, id, source, { clock_s, ...options });
+
+/** Loads an untrusted model of a registered task, from its folder or from bytes; see `Registry.loadModel`. The caller closes it. */
+export const loadModel: Registry['loadModel'] = (id, source, guard) => registry.loadModel(id, source, guard);
+
+/** Observation, reward term by term and end for states and actions of a task, or of a registered one by its id; without physics. @throws OPTION_INVALID, ENV_UNKNOWN. */
+export const evaluateTransitions = (task: string | AnyTask, batch: TransitionBatch): TransitionJudgement =>
+  evaluateTransitionsOf(typeof task === 'string' ? registry.task(task) : task, batch);
+
 /** An env that writes a replay file while it is stepped; close it to end the file. @throws REPLAY_REFUSED from its methods. */
 export const recordReplay = (env: VectorEnv, path: string, facts: Omit<ReplayFacts, 'version'> = {}): VectorEnv =>
   recordReplayWith(env, path, { ...facts, version: packageJson().version });
 
 export type { CheckOptions, CheckResult, EnvReport, MakeEnv } from './check/check-env.ts';
+export type { ModelCheckOptions, ModelReport } from './check/check-model.ts';
 export type { RegisteredCheckOptions, RegisteredReport } from './check/check-registered.ts';
 export { type Divergence, type ReplayReport, verifyReplay } from './check/verify-replay.ts';
 export type { Client, RemoteVectorEnv } from './client/index.ts';
@@ -69,7 +100,7 @@ export { readTransitions, TransitionRecorder, type Transitions, writeTransitions
 export { type ErrorCode, GroundtwinError, isGroundtwinError } from './errors.ts';
 export { breakModel, type GapReport, type MeasureTrustOptions, measureTrust, runGap } from './gap/index.ts';
 export { Rng } from './math/rng.ts';
-export { nodeRuntime } from './onnx/index.ts';
+export { type GuardOptions, type ModelIsolation, type ModelLimits, nodeRuntime } from './onnx/index.ts';
 export type { MakeOptions, MakeVectorOptions } from './registry/registry.ts';
 export { Registry } from './registry/registry.ts';
 export { Renderer, type RenderOptions } from './render/index.ts';
@@ -77,6 +108,7 @@ export { renderReport } from './report/index.ts';
 export { type RunningServer, type ServeOptions, serve } from './server/index.ts';
 export * from './spaces/space.ts';
 export { type ConditionOptions, conditionOn } from './task/condition.ts';
+export type { TransitionBatch, TransitionJudgement } from './task/evaluate-transitions.ts';
 export { anyTask, defineTask, type Task } from './task/task.ts';
 export type { DriftColumns } from './twin/drift-monitor.ts';
 export { DriftMonitor } from './twin/drift-monitor.ts';
@@ -87,7 +119,10 @@ export { SyncVectorEnv } from './vector/sync-vector-env.ts';
 export type { WorkerFacts } from './vector/worker-backend.ts';
 export { WorkerVectorEnv } from './vector/worker-vector-env.ts';
 export { recalibrate } from './world-model/adjusted-model.ts';
+export type { ModelManifest } from './world-model/contract.ts';
 export { fitEnsemble } from './world-model/fit-ensemble.ts';
+export { manifestTemplate } from './world-model/manifest-template.ts';
+export type { ModelBytes, ModelSource } from './world-model/model-folder.ts';
 export { trainEnsemble } from './world-model/train-ensemble.ts';
 export type { DriftCalibration, Familiarity, Trust, TrustHorizon } from './world-model/trust.ts';
 export type { WorldModel } from './world-model/world-model.ts';

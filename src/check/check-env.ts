@@ -48,13 +48,15 @@ export interface CheckBench extends Required<Omit<CheckOptions, 'horizon' | 'onl
   using<T>(lanes: number, act: (env: VectorEnv) => Promise<T>, options?: CheckMakeOptions): Promise<T>;
 }
 
-export interface EnvCheck {
+export interface Check<Bench> {
   readonly name: string;
   /** What holds when it passes. */
   readonly what: string;
-  /** @returns a remark. @throws Broken, or whatever the env throws where it should not. */
-  run(bench: CheckBench): Promise<string | undefined>;
+  /** @returns a remark. @throws Broken, or whatever is thrown where it should not be. */
+  run(bench: Bench): Promise<string | undefined>;
 }
+
+export type EnvCheck = Check<CheckBench>;
 
 export interface CheckResult {
   readonly name: string;
@@ -90,18 +92,23 @@ export const envChecks: readonly EnvCheck[] = [
  */
 export async function checkEnv(make: MakeEnv, options: CheckOptions = {}): Promise<EnvReport> {
   const bench = benchOf(make, options);
-  const clock_s = options.clock_s ?? (() => 0);
   const chosen = envChecks.filter(({ name }) => options.only?.includes(name) ?? true);
-  const checks: CheckResult[] = [];
-  for (const check of chosen) {
-    const begun_s = clock_s();
-    const outcome = await outcomeOf(check, bench);
-    checks.push({ name: check.name, ...outcome, seconds: clock_s() - begun_s });
-  }
+  const checks = await runChecks(chosen, bench, options.clock_s);
   return { env: await idOf(bench), holds: checks.every(({ holds }) => holds), checks };
 }
 
-async function outcomeOf(check: EnvCheck, bench: CheckBench): Promise<{ holds: boolean; detail: string }> {
+/** One after the other; what a check throws is its result. @param clock_s - seconds that go by; without it every check takes 0. */
+export async function runChecks<Bench>(checks: readonly Check<Bench>[], bench: Bench, clock_s = () => 0): Promise<CheckResult[]> {
+  const results: CheckResult[] = [];
+  for (const check of checks) {
+    const begun_s = clock_s();
+    const outcome = await outcomeOf(check, bench);
+    results.push({ name: check.name, ...outcome, seconds: clock_s() - begun_s });
+  }
+  return results;
+}
+
+async function outcomeOf<Bench>(check: Check<Bench>, bench: Bench): Promise<{ holds: boolean; detail: string }> {
   try {
     return { holds: true, detail: (await check.run(bench)) ?? '' };
   } catch (error) {

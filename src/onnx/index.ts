@@ -16,7 +16,16 @@ export { type ConvolutionOptions, conv2d, convTranspose2d, type TransposedOption
 export { gradientRules } from './gradient-rules.ts';
 export { grad } from './gradients.ts';
 export { GraphBuilder, type Operand } from './graph-builder.ts';
+export {
+  type GuardOptions,
+  guardedRuntime,
+  type ModelIsolation,
+  modelIsolations,
+  type RuntimeParts,
+  storedGraph,
+} from './guarded-runtime.ts';
 export * from './image-modules.ts';
+export type { ModelLimits } from './isolated-runtime.ts';
 export { cpuKernels, type KernelTypes } from './kernels.ts';
 export { inspectModel, listOperators, type ModelInspection, type ModelValue } from './model-reader.ts';
 export * from './modules.ts';
@@ -33,6 +42,7 @@ export {
 } from './runtime.ts';
 export * from './schedules.ts';
 export * from './staged-training.ts';
+export { tensorsWithNaN } from './stored-graph.ts';
 export { type TrainingChunk, TrainingProgram, type TrainingState } from './training-program.ts';
 export * from './transformer.ts';
 export type { AnyDataType, DataType, Dimension, Shape, Tensor, TensorData } from './types.ts';

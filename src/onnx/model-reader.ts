@@ -1,5 +1,5 @@
 import { GroundtwinError } from '../errors.ts';
-import { type ProtobufField, ProtobufProblem, protobufFields, protobufIntegers, protobufText, required } from './protobuf.ts';
+import { type ProtobufField, ProtobufProblem, protobufFields, protobufText, required, withinFields } from './protobuf.ts';
 import { type AnyDataType, type Dimension, dataTypeCodes } from './types.ts';
 
 /** Bounds on an untrusted model, so that inspecting one takes bounded time and memory. */
@@ -24,12 +24,15 @@ export interface ModelInspection {
   readonly opsets: Readonly<Record<string, number>>;
   /** Whether any tensor points to another file: refuse such models from strangers, since loading them reads paths the model chose. */
   readonly externalData: boolean;
+  /** Functions that the model brings, which may take the place of standard operators. */
+  readonly functions: number;
   readonly nodes: number;
 }
 
 interface Walk {
   readonly operators: Set<string>;
   externalData: boolean;
+  functions: number;
   nodes: number;
 }
 
@@ -41,7 +44,7 @@ interface Walk {
  */
 export function inspectModel(bytes: Uint8Array, model = 'model'): ModelInspection {
   try {
-    return readModel(bytes);
+    return withinFields(() => readModel(bytes));
   } catch (error) {
     if (error instanceof ProtobufProblem) throw new GroundtwinError('MODEL_INVALID', { model, problem: error.message });
     throw error;
@@ -55,7 +58,7 @@ export function listOperators(bytes: Uint8Array, model = 'model'): readonly stri
 
 function readModel(bytes: Uint8Array): ModelInspection {
   if (bytes.length > MAXIMUM_MODEL_BYTES) throw new ProtobufProblem(`${bytes.length} bytes, more than ${MAXIMUM_MODEL_BYTES}`);
-  const walk: Walk = { operators: new Set(), externalData: false, nodes: 0 };
+  const walk: Walk = { operators: new Set(), externalData: false, functions: 0, nodes: 0 };
   const opsets: Record<string, number> = {};
   let edges: { inputs: ModelValue[]; outputs: ModelValue[] } | undefined;
   for (const field of protobufFields(bytes)) {
@@ -66,7 +69,8 @@ function readModel(bytes: Uint8Array): ModelInspection {
   }
   if (!edges) throw new ProtobufProblem('there is no graph');
   if (Object.keys(opsets).length === 0) throw new ProtobufProblem('there is no operator set version');
-  return { operators: [...walk.operators].sort(), ...edges, opsets, externalData: walk.externalData, nodes: walk.nodes };
+  const { externalData, functions, nodes } = walk;
+  return { operators: [...walk.operators].sort(), ...edges, opsets, externalData, functions, nodes };
 }
 
 function readOpset(bytes: Uint8Array): Record<string, number> {
@@ -84,6 +88,7 @@ function readTrainingInfo(bytes: Uint8Array, walk: Walk): void {
 }
 
 function readFunction(bytes: Uint8Array, walk: Walk): void {
+  walk.functions++;
   for (const field of protobufFields(bytes)) {
     if (field.number === 7) readNode(required(field), walk, 1);
     else if (field.number === 11) readAttribute(required(field), walk, 1);
@@ -169,7 +174,7 @@ function readTensorType(bytes: Uint8Array): { dtype: AnyDataType | undefined; sh
 
 function readDimension(field: ProtobufField): Dimension {
   for (const nested of protobufFields(required(field))) {
-    if (nested.number === 1) return protobufIntegers(nested)[0] ?? 0;
+    if (nested.number === 1) return nested.integer ?? 0;
     if (nested.number === 2) return protobufText(nested);
   }
   return '?';

@@ -92,10 +92,27 @@ export interface ProtobufField {
   readonly bytes: Uint8Array | undefined;
 }
 
+/** Enough for 200,000 nodes with their attributes; a few bytes a field would else become a hundred each in memory. */
+const mostFields = 4_000_000;
+/** Names and operator types are short. */
+const mostTextBytes = 65_536;
+let fieldsLeft = Number.POSITIVE_INFINITY;
+
+/** Reads a whole model, whose messages may hold `mostFields` in all: what is made of them stays small. */
+export function withinFields<T>(read: () => T): T {
+  fieldsLeft = mostFields;
+  try {
+    return read();
+  } finally {
+    fieldsLeft = Number.POSITIVE_INFINITY;
+  }
+}
+
 /** Walks the fields of one message without copying. Throws `ProtobufProblem` on malformed bytes. */
 export function* protobufFields(bytes: Uint8Array): Generator<ProtobufField> {
   const cursor = { at: 0 };
   while (cursor.at < bytes.length) {
+    if (--fieldsLeft < 0) throw new ProtobufProblem(`more than ${mostFields} fields`);
     const tag = readVarint(bytes, cursor);
     const number = Math.floor(tag / 8);
     if (number < 1 || number > 536870911) throw new ProtobufProblem(`field number ${number} at byte ${cursor.at}`);
@@ -105,13 +122,24 @@ export function* protobufFields(bytes: Uint8Array): Generator<ProtobufField> {
 
 /** A UTF-8 string field. */
 export function protobufText(field: ProtobufField): string {
-  return decoder.decode(required(field));
+  const bytes = required(field);
+  if (bytes.length > mostTextBytes) throw new ProtobufProblem(`a name of ${bytes.length} bytes`);
+  return decoder.decode(bytes);
 }
 
 /** A nested message's bytes. */
 export function required(field: ProtobufField): Uint8Array {
   if (!field.bytes) throw new ProtobufProblem(`field ${field.number} has the wrong wire type`);
   return field.bytes;
+}
+
+/** How many integers a field holds, packed or one, without reading them. */
+export function protobufIntegerCount(field: ProtobufField): number {
+  if (field.integer !== undefined) return 1;
+  let count = 0;
+  // The last byte of each has its highest bit clear.
+  for (const byte of required(field)) if (byte < 128) count++;
+  return count;
 }
 
 /** The integers of a repeated int64 field, packed or one at a time. */

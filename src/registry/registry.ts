@@ -7,7 +7,14 @@ import { suggest } from '../core/suggest.ts';
 import type { AutoresetMode, MadeWith } from '../core/vector-env.ts';
 import type { WrapperFactory } from '../core/wrapper.ts';
 import { GroundtwinError } from '../errors.ts';
-import type { OnnxRuntime } from '../onnx/index.ts';
+import {
+  type GuardOptions,
+  guardedRuntime,
+  type ModelIsolation,
+  type ModelLimits,
+  modelIsolations,
+  type OnnxRuntime,
+} from '../onnx/index.ts';
 import { conditionOn } from '../task/condition.ts';
 import { isTask } from '../task/is-task.ts';
 import { PhysicsDynamics } from '../task/physics-dynamics.ts';
@@ -23,8 +30,8 @@ import type { Isolation, WorkerStarters } from '../vector/worker-protocol.ts';
 import { WorkerVectorEnv } from '../vector/worker-vector-env.ts';
 import type { Clock } from '../wire/clock.ts';
 import { requireTask } from '../world-model/contract.ts';
-import { ModelDynamics } from '../world-model/model-dynamics.ts';
-import { loadModel } from '../world-model/model-folder.ts';
+import { ModelDynamics, type ModelDynamicsOptions } from '../world-model/model-dynamics.ts';
+import { loadModel, type ModelSource } from '../world-model/model-folder.ts';
 import type { WorldModel } from '../world-model/world-model.ts';
 import { delayAction } from '../wrappers/delay-action.ts';
 import { noisyObservation } from '../wrappers/noisy-observation.ts';
@@ -48,8 +55,12 @@ export interface MakeOptions extends TwinOptions {
   readonly condition?: boolean | readonly string[];
   /** Shows the agent these parameters, as the last elements of its observation. Default false. */
   readonly observeCondition?: boolean;
-  /** Folder of a model, or one already loaded; required unless the backend is truth. */
-  readonly model?: string | WorldModel;
+  /** Folder of a model, its bytes, or one already loaded; required unless the backend is truth. */
+  readonly model?: ModelSource | WorldModel;
+  /** Where a model that is loaded here runs: see `ModelIsolation`. Default 'auto'. */
+  readonly modelIsolation?: ModelIsolation;
+  /** What it may take in a process of its own; an env whose model is stopped rejects its steps with MODEL_STOPPED. */
+  readonly modelLimits?: ModelLimits;
   /** For backend 'model': tell in `info.model` how far each dream may still be trusted, see `TrustColumns`. It asks every member, so steps cost more. Default false. */
   readonly trust?: boolean;
   /** Applied outside the time limit, innermost first. */
@@ -80,7 +91,7 @@ export interface MakeVectorOptions extends MakeOptions {
 }
 
 /** Of a model as an env without wrappers. */
-export interface ImaginedOptions {
+export interface ImaginedOptions extends GuardOptions {
   /** Drawn anew for each episode: of what the model is told. */
   readonly randomize?: Ranges;
   /** Tell how far each dream may still be trusted. Default false. */
@@ -94,6 +105,8 @@ const makeOptions = {
   condition: true,
   observeCondition: true,
   model: true,
+  modelIsolation: true,
+  modelLimits: true,
   observe: true,
   resync: true,
   drift: true,
@@ -124,6 +137,8 @@ export interface RegistryParts {
   readonly clock?: Clock;
   /** How workers are started. */
   readonly workers?: WorkerStarters;
+  /** The root that serves models in a process of their own; absent: models that need one are refused. */
+  readonly modelWorker?: URL;
 }
 
 const idForm = /^[A-Z][A-Za-z0-9]*-v[0-9]+$/;
@@ -204,17 +219,21 @@ export class Registry {
     return engines[name]();
   }
 
-  /** A model as an env without wrappers. One loaded from a folder is closed with it. */
-  async imagined(id: string | AnyTask, model: string | WorldModel, lanes = 1, options: ImaginedOptions = {}): Promise<TaskEnv> {
+  /** A model as an env without wrappers. One loaded here is closed with it. */
+  async imagined(id: string | AnyTask, model: ModelSource | WorldModel, lanes = 1, options: ImaginedOptions = {}): Promise<TaskEnv> {
     const task = this.task(id);
-    const { randomize, trust = false } = options;
-    const dynamics = new ModelDynamics(task, await this.model(task, model), lanes, { trust, ownsModel: typeof model === 'string' });
-    return new TaskEnv(task, dynamics, lanes, randomize ? { randomize } : {});
+    const { randomize, trust = false, ...guard } = options;
+    return new TaskEnv(task, await this.modelDynamics(task, { model, ...guard }, lanes, { trust }), lanes, randomize ? { randomize } : {});
   }
 
-  /** Loads a model folder for a task. @throws MODEL_MISSING, MODEL_REFUSED, MODEL_INVALID. */
-  async loadModel(id: string | AnyTask, folder: string): Promise<WorldModel> {
-    return loadModel(this.parts.runtime, folder, this.task(id));
+  /**
+   * Loads an untrusted model for a task, from its folder or from bytes; the caller closes it.
+   * @throws MODEL_MISSING, MODEL_REFUSED, MODEL_INVALID, MODEL_STOPPED, OPTION_INVALID.
+   */
+  async loadModel(id: string | AnyTask, source: ModelSource, guard: GuardOptions = {}): Promise<WorldModel> {
+    const task = this.task(id);
+    const { runtime, modelWorker } = this.parts;
+    return loadModel(guardedRuntime({ inProcess: runtime, worker: modelWorker }, checkedGuard(task, guard)), source, task);
   }
 
   private async inProcess(id: string, options: MakeVectorOptions): Promise<SyncVectorEnv> {
@@ -303,17 +322,13 @@ export class Registry {
     switch (kind) {
       case 'truth':
         return this.truth(task, lanes, options.engine, ranges);
-      case 'model':
-        return this.imagined(task, requireModel(task, options), lanes, {
-          ...(ranges && { randomize: ranges }),
-          ...(options.trust !== undefined && { trust: options.trust }),
-        });
+      case 'model': {
+        const { model, ...guard } = guarded(task, options);
+        const { trust } = options;
+        return this.imagined(task, model, lanes, { ...guard, ...(ranges && { randomize: ranges }), ...(trust !== undefined && { trust }) });
+      }
       case 'twin': {
-        const given = requireModel(task, options);
-        const dynamics = new ModelDynamics(task, await this.model(task, given), lanes, {
-          disagreement: true,
-          ownsModel: typeof given === 'string',
-        });
+        const dynamics = await this.modelDynamics(task, guarded(task, options), lanes, { disagreement: true });
         return new TwinEnv(await this.truth(task, lanes, options.engine, ranges), new TaskEnv(task, dynamics, lanes), dynamics, options);
       }
       default:
@@ -321,11 +336,25 @@ export class Registry {
     }
   }
 
-  private async model(task: AnyTask, model: string | WorldModel): Promise<WorldModel> {
-    if (typeof model === 'string') return this.loadModel(task, model);
-    requireTask(model.manifest.name, model.manifest, task);
-    return model;
+  private async modelDynamics(
+    task: AnyTask,
+    { model, ...guard }: GuardedModel,
+    lanes: number,
+    options: Omit<ModelDynamicsOptions, 'ownsModel'>,
+  ): Promise<ModelDynamics> {
+    const isLoaded = typeof model !== 'string' && 'predict' in model;
+    if (isLoaded) {
+      requireTask(model.manifest.name, model.manifest, task);
+      for (const [option, value] of Object.entries(guard)) refuse(task, option, String(value), 'absent for a model that is loaded');
+    }
+    const loaded = isLoaded ? model : await this.loadModel(task, model, guard);
+    return new ModelDynamics(task, loaded, lanes, { ...options, ownsModel: !isLoaded });
   }
+}
+
+/** A model and where it is to run. */
+interface GuardedModel extends GuardOptions {
+  readonly model: ModelSource | WorldModel;
 }
 
 /** The task with the parameters in its state that are asked for. */
@@ -379,7 +408,24 @@ async function orClosed<E>(backend: Backend, make: () => E): Promise<E> {
   }
 }
 
-function requireModel(task: AnyTask, options: MakeOptions): string | WorldModel {
-  if (options.model === undefined) refuse(task, 'model', 'missing', `the folder of a model, for backend '${options.backend}'`);
-  return options.model;
+function guarded(task: AnyTask, { backend, model, modelIsolation, modelLimits }: MakeOptions): GuardedModel {
+  return {
+    model: model ?? refuse(task, 'model', 'missing', `the folder of a model, for backend '${backend}'`),
+    ...(modelIsolation === undefined ? {} : { isolation: modelIsolation }),
+    ...(modelLimits === undefined ? {} : { limits: modelLimits }),
+  };
+}
+
+const limitNames = { call_ms: true, load_ms: true, memory_MB: true } satisfies Record<keyof ModelLimits, true>;
+
+function checkedGuard(task: AnyTask, guard: GuardOptions): GuardOptions {
+  requireKnown(task.id, 'loadModel', guard, { isolation: true, limits: true });
+  const { isolation, limits = {} } = guard;
+  if (isolation !== undefined && !modelIsolations.includes(isolation))
+    refuse(task, 'isolation', String(isolation), `one of ${modelIsolations.join(', ')}`);
+  requireKnown(task.id, 'modelLimits', limits, limitNames);
+  for (const [name, value] of Object.entries(limits))
+    if (!(typeof value === 'number' && value > 0 && value <= 1e9))
+      refuse(task, `modelLimits.${name}`, String(value), 'a number above 0, at most 1e9');
+  return guard;
 }

@@ -8,7 +8,7 @@ import { readSync, writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { deserialize, serialize } from 'node:v8';
-import { Worker } from 'node:worker_threads';
+import { guardProcess } from '../core/process-guard.ts';
 import { loaderFlags } from '../core/source-loader.ts';
 import { errorFromWire } from '../wire/error-form.ts';
 import { type Block, layOutBlock } from './worker-block.ts';
@@ -27,6 +27,8 @@ const pipe = 3;
 const headBytes = 8;
 /** A process that does not leave by itself is killed. */
 const closeLimit_ms = 2000;
+/** How long a worker whose parent is gone may be busy before it is ended: an idle one sees the end of its pipe. */
+const orphanLimit_ms = 2000;
 /** Collecting garbage in threads of its own gains nothing where workers fill all processors, and makes Linux wake the worker onto a busy processor: it takes whoever wakes several others for a server. */
 const threadFlags = ['--single-threaded-gc'];
 const nothing = new Uint8Array(0);
@@ -227,7 +229,7 @@ export async function serveInProcess(build: BuildBackend): Promise<void> {
       return block;
     });
     write(frameOf(nothing, serialize({ op: 'ready', description: host.description } satisfies WorkerGreeting)));
-    endWithParent();
+    guardProcess({ orphanLimit_ms });
     waitOnesTurn();
     await serve(host, block!);
   } catch (error) {
@@ -310,19 +312,4 @@ function leave(): never {
  */
 function waitOnesTurn(): void {
   if (process.platform === 'linux') spawnSync('chrt', ['--batch', '--pid', '0', String(process.pid)], { stdio: 'ignore' });
-}
-
-/** How long a worker whose parent is gone may be busy before it is ended. */
-const orphanLimit_ms = 2000;
-
-/**
- * An idle worker sees the end of its pipe; one that is wedged in a step looks at nothing. A thread with nothing else to do watches the standard input for it,
- * which is open exactly as long as the parent lives and wants the worker.
- */
-function endWithParent(): void {
-  const watch = `
-    const { Socket } = require('node:net');
-    const end = () => setTimeout(() => process.kill(process.pid, 'SIGKILL'), ${orphanLimit_ms});
-    new Socket({ fd: 0, readable: true, writable: false }).on('close', end).on('error', () => {}).resume();`;
-  new Worker(watch, { eval: true, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 2 } }).unref();
 }

@@ -130,11 +130,8 @@ export function parseManifest(model: string, text: string, task: AnyTask): Model
   if (!isCount(manifest.members, 1, maxMembers)) refuse(`members must be an integer from 1 to ${maxMembers}`);
   if (!isCount(manifest.memorySize, 0, maxMemorySize)) refuse(`memorySize must be an integer from 0 to ${maxMemorySize}`);
   requireTask(model, manifest, task);
-  if (
-    !Array.isArray(manifest.action) ||
-    manifest.action.map((command) => command?.name).join() !== task.commands.map((command) => command.name).join()
-  )
-    refuse('its action entries are not the commands of the task');
+  if (!Array.isArray(manifest.action) || commandsText(manifest.action) !== commandsText(task.commands))
+    refuse(`its action entries are not the commands of the task (${commandsText(task.commands)})`);
   if (!isCount(manifest.noise?.size, 0, maxMemorySize) || !['normal', 'none'].includes(manifest.noise.distribution))
     refuse("noise must have a distribution 'normal' or 'none' and a size");
   const { correlation = 0 } = manifest.noise;
@@ -182,6 +179,10 @@ function requireSameEntries(what: string, given: unknown, expected: readonly Sta
   if (!Array.isArray(given)) refuse(`${what} must be a list of entries`);
   const [got, wanted] = [describe(given as ManifestEntry[]), describe(expected)];
   if (got !== wanted) refuse(`its ${what} entries are (${got.slice(0, 300)}), the task has (${wanted})`);
+}
+
+function commandsText(commands: readonly { readonly name: string; readonly unit: string }[]): string {
+  return commands.map((command) => `${command?.name} ${command?.unit}`).join(', ');
 }
 
 function isCount(value: unknown, low: number, high: number): boolean {

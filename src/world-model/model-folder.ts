@@ -1,30 +1,34 @@
-import { readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { writeFileAtomically } from '../data/atomic-file.ts';
 import { GroundtwinError, isGroundtwinError } from '../errors.ts';
 import { sha256Hex } from '../math/hash.ts';
 import { inspectModel, type OnnxRuntime } from '../onnx/index.ts';
 import type { AnyTask } from '../task/task.ts';
 import { AdjustedModel } from './adjusted-model.ts';
-import { contextEntries, type ModelManifest, parseManifest, predictedEntries, widthOf } from './contract.ts';
+import { contextEntries, type ModelManifest, parseManifest, predictedEntries, tileRows, widthOf } from './contract.ts';
+import { refuseUnsafeGraph } from './graph-rules.ts';
 import { OnnxWorldModel } from './onnx-world-model.ts';
+import { probeModel } from './probe-model.ts';
 import type { WorldModel } from './world-model.ts';
 
 /** A larger file is refused unread. */
 const maxFileBytes = 512 << 20;
-/** Operators that can loop for ever, or reach outside the graph. */
-const refusedOperators: ReadonlySet<string> = new Set([
-  'Loop',
-  'Scan',
-  'If',
-  'SequenceMap',
-  'RandomNormal',
-  'RandomNormalLike',
-  'RandomUniform',
-  'RandomUniformLike',
-  'Multinomial',
-  'Bernoulli',
-]);
+/** What the smallest call of a model may be fed: one tile for every member. */
+const maxCallBytes = 64 << 20;
+/** What people keep beside a model, curves of its training at most. */
+const maxManifestBytes = 4 << 20;
+
+/** A model that lies in no folder: downloaded, or made a moment ago. */
+export interface ModelBytes {
+  /** Text of `manifest.json`. */
+  readonly manifest: string;
+  /** Its graphs, by the paths that the manifest gives them. */
+  readonly files: Readonly<Record<string, Uint8Array>>;
+}
+
+/** Where an untrusted model comes from: its folder, or its bytes. */
+export type ModelSource = string | ModelBytes;
 
 /** Writes a model folder; the manifest last, so that a folder with a manifest is whole. */
 export function writeModel(folder: string, manifest: ModelManifest, predict: Uint8Array): void {
@@ -33,13 +37,27 @@ export function writeModel(folder: string, manifest: ModelManifest, predict: Uin
 }
 
 /**
- * Loads an untrusted model folder for a task.
- * @throws MODEL_MISSING, MODEL_REFUSED, MODEL_INVALID.
+ * Loads an untrusted model for a task, from its folder or from bytes, and runs it once.
+ * @throws MODEL_MISSING, MODEL_REFUSED, MODEL_INVALID; MODEL_STOPPED from a runtime with limits.
  */
-export async function loadModel(runtime: OnnxRuntime, folder: string, task: AnyTask): Promise<WorldModel> {
-  const manifest = parseManifest(folder, new TextDecoder().decode(readPart(folder, 'manifest.json')), task);
-  const bytes = readPart(folder, manifest.files.predict.path);
-  return openModel(runtime, folder, manifest, bytes, task);
+export async function loadModel(runtime: OnnxRuntime, source: ModelSource, task: AnyTask): Promise<WorldModel> {
+  const { name, text, part } = typeof source === 'string' ? inFolder(source) : inMemory(source);
+  const manifest = parseManifest(name, text(), task);
+  return openModel(runtime, name, manifest, part(manifest.files.predict.path), task);
+}
+
+function inFolder(folder: string) {
+  const text = () => new TextDecoder().decode(readPart(folder, 'manifest.json', maxManifestBytes));
+  return { name: folder, text, part: (path: string) => readPart(folder, path, maxFileBytes) };
+}
+
+function inMemory({ manifest, files }: ModelBytes) {
+  const name = 'a model in memory';
+  const part = (path: string): Uint8Array => {
+    if (Object.hasOwn(files ?? {}, path)) return files[path]!;
+    throw new GroundtwinError('MODEL_MISSING', { path: name, problem: `it has no file ${path}` });
+  };
+  return { name, text: () => String(manifest), part };
 }
 
 /** A model from its parts in memory, checked the same way. */
@@ -52,19 +70,31 @@ export async function openModel(
 ): Promise<WorldModel> {
   if (sha256Hex(predict) !== manifest.files.predict.sha256)
     refuse(name, `${manifest.files.predict.path} is not the file that manifest.json names (sha256 differs)`);
+  requireModestCall(name, manifest);
   checkGraph(name, manifest, predict, task);
   const session = await runtime.load(predict, { name });
   const { adjustment } = manifest;
-  const model = new OnnxWorldModel(manifest, session);
-  return adjustment ? new AdjustedModel(model, { ...manifest, adjustment }) : model;
+  const graph = new OnnxWorldModel(manifest, session);
+  const model = adjustment ? new AdjustedModel(graph, { ...manifest, adjustment }) : graph;
+  try {
+    await probeModel(name, model, task);
+  } catch (error) {
+    await model.close();
+    throw error;
+  }
+  return model;
+}
+
+/** What the host itself must hold ready, before any graph is asked. */
+function requireModestCall(name: string, { members, state, action, context, noise, memorySize }: ModelManifest): void {
+  const width = widthOf(state) + action.length + widthOf(context) + noise.size + memorySize;
+  const bytes = 4 * tileRows * members * width;
+  if (bytes > maxCallBytes) refuse(name, `its smallest call takes ${bytes} bytes, over the limit of ${maxCallBytes}`);
 }
 
 function checkGraph(name: string, manifest: ModelManifest, predict: Uint8Array, task: AnyTask): void {
   const graph = inspectModel(predict, name);
-  if (graph.externalData) refuse(name, 'its tensors point to other files');
-  const bad = graph.operators.filter((operator) => refusedOperators.has(operator) || operator.includes('::'));
-  if (bad.length > 0)
-    refuse(name, `it uses ${bad.join(', ')}; loops, branches, random numbers and operators outside the standard set are not run`);
+  refuseUnsafeGraph(name, predict, graph);
   const predicted = widthOf(predictedEntries(task));
   const inputs = {
     state: predicted,
@@ -106,12 +136,13 @@ function requireTensors(
   }
 }
 
-function readPart(folder: string, file: string): Uint8Array {
+function readPart(folder: string, file: string, limit: number): Uint8Array {
   try {
-    const path = join(folder, file);
+    const path = realpathSync(join(folder, file));
+    if (dirname(path) !== realpathSync(folder)) refuse(folder, `${file} is a link that leads out of its folder`);
     const found = statSync(path);
     if (!found.isFile()) refuse(folder, `${file} is not a file`);
-    if (found.size > maxFileBytes) refuse(folder, `${file} has ${found.size} bytes, over the limit of ${maxFileBytes}`);
+    if (found.size > limit) refuse(folder, `${file} has ${found.size} bytes, over the limit of ${limit}`);
     return readFileSync(path);
   } catch (error) {
     if (isGroundtwinError(error)) throw error;

@@ -96,6 +96,19 @@ describe('the examples', () => {
     expect(readFileSync(join(out, 'report.html'), 'utf8')).to.match(/^<!doctype html>/);
   });
 
+  it('foreign-model runs what pytorch-model holds', async () => {
+    const output = await run(join(root, 'examples', 'foreign-model.ts'), [join(root, 'examples', 'pytorch-model')], folder);
+    expect(output)
+      .to.match(/^holds {2}loads/m)
+      .and.not.to.include('BROKEN');
+    const [, dreamt, real, off_rad] = /dream: return (\S+)\n.*physics: return (\S+); .*off by (\S+) rad/.exec(output)!.map(Number);
+    expect(Math.abs(dreamt! - real!)).to.be.below(5);
+    expect(off_rad).to.be.below(0.1);
+    expect(output)
+      .to.match(/^PASS +C1 /m)
+      .and.to.match(/The model learned to predict 2 quantities of Pendulum-v0/);
+  });
+
   it('each of them is run by one of these tests', () => {
     const tests = readFileSync(fileURLToPath(import.meta.url), 'utf8');
     const examples = readdirSync(join(root, 'examples'));

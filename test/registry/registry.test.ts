@@ -186,6 +186,39 @@ describe('a registry', () => {
     });
     after(() => rmSync(folder, { recursive: true }));
 
+    const isolating = new Registry({
+      tasks: [cart],
+      engines: { rapier: rapierEngine, mujoco: mujocoEngine },
+      runtime: nodeRuntime(),
+      entropy: () => 1,
+      modelWorker: new URL('../../src/model-worker.ts', import.meta.url),
+    });
+
+    it('in a process of its own steps to the same bits as in this one', async () => {
+      const dreamt: number[][] = [];
+      for (const modelIsolation of ['none', 'process'] as const) {
+        const env = await isolating.make(cart.id, { backend: 'model', model: folder, modelIsolation });
+        await env.reset({ seed: 1 });
+        dreamt.push(Array.from((await env.step([0])).observation as Float32Array));
+        await env.close();
+      }
+      expect(dreamt[1]).to.deep.equal(dreamt[0]);
+    });
+
+    it('refuses to run it in ways that there are none of', async () => {
+      const refusal = (options: object) => codeOf(() => isolating.make(cart.id, { backend: 'model', model: folder, ...options }));
+      expect(await refusal({ modelIsolation: 'thread' })).to.equal('OPTION_INVALID');
+      expect(await refusal({ modelLimits: { call_ms: 0 } })).to.equal('OPTION_INVALID');
+      expect(await refusal({ modelLimits: { memory_MB: Number.NaN } })).to.equal('OPTION_INVALID');
+      expect(await refusal({ modelLimits: { memory_GB: 1 } })).to.equal('OPTION_INVALID');
+      expect(await refusal({ model: new StubModel(manifestFor(cart), () => ({ sample: [0, 0] })), modelIsolation: 'process' })).to.equal(
+        'OPTION_INVALID',
+      );
+      expect(await codeOf(() => counted.make(cart.id, { backend: 'model', model: folder, modelIsolation: 'process' }))).to.equal(
+        'MODEL_REFUSED',
+      );
+    });
+
     for (const backend of ['model', 'twin'] as const)
       it(`from a folder steps a ${backend}, and closes the model with it`, async () => {
         const env = await counted.make(cart.id, { backend, model: folder, observe: 'model' });

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -128,6 +128,7 @@ describe('a model folder', () => {
       ['another context', { context: [] }, 'context entries are ()'],
       ['no action', { action: undefined }, 'commands of the task'],
       ['another action', { action: [{ name: 'pull', unit: '1' }] }, 'commands of the task'],
+      ['an action in another unit', { action: [{ name: 'push', unit: 'N' }] }, 'commands of the task (push 1)'],
       ['no noise', { noise: undefined }, 'noise must have'],
       ['odd noise', { noise: { distribution: 'cauchy', size: 1 } }, 'noise must have'],
       ['no files', { files: undefined }, 'files.predict'],
@@ -209,14 +210,37 @@ describe('a model folder', () => {
       ['with a loop', looping(), 'MODEL_REFUSED', 'Loop'],
       [
         'with random numbers of its own',
-        replaceText(
-          graphOf({ build: (builder, _, { state }) => ({ sample: builder.logSoftmax(state!) }) }),
-          'LogSoftmax',
-          'Bernoulli\0'.slice(0, 9).padEnd(10, 'X'),
-        ),
-        'MODEL_INVALID',
-        '',
+        replaceText(graphOf({ build: (builder, _, { state }) => ({ sample: builder.tanh(builder.tanh(state!)) }) }), 'Tanh', 'DFTX'),
+        'MODEL_REFUSED',
+        'it uses DFTX',
       ],
+      [
+        'with NaN among its numbers',
+        graphOf({ build: (builder, _, { state }) => ({ sample: builder.add(state!, builder.constant(Number.NaN, 'float32', [])) }) }),
+        'MODEL_REFUSED',
+        'hold NaN',
+      ],
+      [
+        'NaN at a start of the task',
+        graphOf({ build: (builder, _, { state }) => ({ sample: builder.log(builder.neg(builder.square(state!))) }) }),
+        'MODEL_REFUSED',
+        'on a start of the task its sample is NaN',
+      ],
+      [
+        'a scale below 0',
+        graphOf({ build: (builder, _, { state }) => ({ sample: builder.neg(state!), scale: builder.sub(builder.mul(state!, 0), 1) }) }),
+        'MODEL_REFUSED',
+        'its scale is -1',
+      ],
+      [
+        'failing at a start of the task',
+        graphOf({
+          build: (builder, _, { state }) => ({ sample: builder.reshape(builder.neg(builder.reshape(state!, ['x', 7])), ['rows', 1]) }),
+        }),
+        'MODEL_REFUSED',
+        'on a start of the task it fails',
+      ],
+      ['with an endless memory for every member', good, 'MODEL_REFUSED', 'its smallest call takes', { members: 64, memorySize: 65536 }],
       ['without the noise it promised', good, 'MODEL_REFUSED', "no input 'noise'", { noise: { distribution: 'normal', size: 2 } }],
       ['without the memory it promised', good, 'MODEL_REFUSED', "no input 'memory'", { memorySize: 3 }],
     ];
@@ -226,41 +250,40 @@ describe('a model folder', () => {
         expect(told).to.include(`${code}: `).and.to.include(says);
       });
 
-    it('only once it ran, where its axes were left open: a sample, a mean or a memory of another size', async () => {
-      const open = [floats('state', 'any'), floats('action', 1), floats('context', 1)];
+    it('of other rows than it was given, where its axes were left open', async () => {
       const bytes = graphOf({
-        inputs: open,
-        build: (builder, _, { state, action }) => ({ sample: builder.neg(action!), mean: builder.neg(state!) }),
-      });
-      const model = await openModel(runtime, 'open', manifestOf(bytes), bytes, walker);
-      // Fed by hand with a state twice as wide as the runtime was told.
-      const wide = {
-        rows: 1,
-        state: Float32Array.of(1),
-        action: Float32Array.of(1),
-        context: Float32Array.of(1),
-        noise: new Float32Array(0),
-        memory: new Float32Array(0),
-      };
-      expect([...(await model.predict(wide)).mean!]).to.deep.equal([-1]);
-      await model.close();
-      const repeated = graphOf({
         build: (builder, _, { state }) => ({
           sample: builder.neg(state!),
           mean: builder.reshape(builder.concat([state!, builder.neg(state!)], 1), ['twice', 1]),
         }),
       });
-      const doubled = await openModel(runtime, 'doubled', manifestOf(repeated), repeated, walker);
-      const told = await doubled.predict(wide).catch((error: unknown) => error);
-      expect(told).to.have.property('code', 'MODEL_REFUSED');
-      expect((told as Error).message).to.include('2 numbers as mean for 1 rows of 1');
-      await doubled.close();
+      expect(await refusal(manifestOf(bytes), bytes))
+        .to.include('MODEL_REFUSED: ')
+        .and.to.include('8 numbers as mean for 4 rows of 1');
     });
 
     it('never, where an input goes unused', async () => {
       const bytes = graphOf({ build: negated });
       expect(await refusal(manifestOf(bytes), bytes)).to.equal('taken');
     });
+  });
+
+  it('holds its own files, and no links to others', async () => {
+    const elsewhere = `${folder}.onnx`;
+    writeFileSync(elsewhere, good);
+    symlinkSync(elsewhere, join(folder, 'predict.onnx'));
+    expect(await refusal(manifestOf(good), undefined)).to.include('a link that leads out of its folder');
+    rmSync(elsewhere);
+    expect(await refusal(`{"format": "${'x'.repeat(5e6)}"}`, undefined)).to.include('over the limit of 4194304');
+  });
+
+  it('may lie in memory', async () => {
+    const manifest = JSON.stringify(manifestOf(good));
+    const model = await loadModel(runtime, { manifest, files: { 'predict.onnx': good } }, walker);
+    expect(model.manifest.name).to.equal('stub');
+    await model.close();
+    const half = await loadModel(runtime, { manifest, files: {} }, walker).catch((error: unknown) => error);
+    expect(half).to.have.property('code', 'MODEL_MISSING');
   });
 
   it('in memory is held to the same hash', async () => {

@@ -4,6 +4,7 @@ import { describeSpace } from '../../spaces/space.ts';
 import type { AnyTask } from '../../task/task.ts';
 import { spaceToJson } from '../../wire/index.ts';
 import { taskHash } from '../../world-model/contract.ts';
+import { manifestTemplate } from '../../world-model/manifest-template.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { type Finish, withCommon } from '../options.ts';
 import { table, terminal } from '../terminal.ts';
@@ -31,9 +32,13 @@ export function addList(program: Command, finish: Finish): void {
 export function addDescribe(program: Command, finish: Finish): void {
   withCommon(program.command('describe <id>'))
     .description('describe one environment: spaces, state with units, reward terms, parameters, physics')
-    .action((id: string, options: { json?: boolean }) => {
+    .option('--manifest', 'print the manifest of a model for it instead, to be filled in')
+    .action((id: string, options: { json?: boolean; manifest?: boolean }) => {
       const task = registry.task(id);
-      terminal(options.json ?? false).result(facts(task), prose(task));
+      const manifest = manifestTemplate(task);
+      const screen = terminal(options.json ?? false);
+      if (options.manifest) screen.result(manifest, JSON.stringify(manifest, null, 2));
+      else screen.result(facts(task), prose(task));
       finish(exitCodes.ok);
     });
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Finish } from '../options.ts';
 import { addCheckEnv } from './check-env.ts';
+import { addCheckModel } from './check-model.ts';
 import { addDemo } from './demo.ts';
 import { addDescribe, addList } from './describe.ts';
 import { addDoctor } from './doctor.ts';
@@ -13,5 +14,5 @@ import { addTrainModel } from './train-model.ts';
 
 export function addCommands(program: Command, finish: Finish): void {
   const simulate = [addDemo, addList, addDescribe, addRecord, addReplay, addCheckEnv];
-  for (const add of [...simulate, addTrainModel, addEval, addGap, addServe, addDoctor]) add(program, finish);
+  for (const add of [...simulate, addTrainModel, addCheckModel, addEval, addGap, addServe, addDoctor]) add(program, finish);
 }

@@ -1,0 +1,197 @@
+/** The nodes and stored tensors of a model's main graph, read without loading it: what its cost and its numbers can be told from. */
+import {
+  type ProtobufField,
+  ProtobufProblem,
+  protobufFields,
+  protobufIntegerCount,
+  protobufIntegers,
+  protobufText,
+  required,
+  withinFields,
+} from './protobuf.ts';
+
+export interface StoredTensor {
+  /** Code of `TensorProto.DataType`. */
+  readonly type: number;
+  readonly shape: readonly number[];
+  /** Row-major, little-endian; a view into the model. Undefined where integers are stored one varint each. */
+  readonly bytes: Uint8Array | undefined;
+  /** Of integer tensors with few elements. */
+  readonly integers: readonly number[] | undefined;
+}
+
+/** The attributes that shapes may hang on. */
+export interface StoredAttribute {
+  readonly integer: number | undefined;
+  readonly integers: readonly number[];
+  readonly text: string | undefined;
+  readonly tensor: StoredTensor | undefined;
+}
+
+export interface StoredNode {
+  readonly operator: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: ReadonlyMap<string, StoredAttribute>;
+}
+
+export interface StoredGraph {
+  readonly nodes: readonly StoredNode[];
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+}
+
+/** More than any shape has axes; longer ones are data. */
+const mostIntegers = 64;
+/** Integers that a tensor may list as numbers of varying length: exporters store larger ones as they lie in memory. */
+const mostListed = 65_536;
+/** Bytes of an element by type code: float32, uint8, int8, uint16, int16, int32, int64, bool, float16, float64, uint32, uint64, bfloat16. */
+const elementBytes: Readonly<Record<number, number>> = {
+  1: 4,
+  2: 1,
+  3: 1,
+  4: 2,
+  5: 2,
+  6: 4,
+  7: 8,
+  9: 1,
+  10: 2,
+  11: 8,
+  12: 4,
+  13: 8,
+  16: 2,
+};
+const [float32, int32, int64, float16, float64, bfloat16] = [1, 6, 7, 10, 11, 16];
+
+/**
+ * Reads an untrusted ModelProto, in time linear in its size.
+ * @throws ProtobufProblem when the bytes are malformed, a tensor holds another number of elements than its shape says, is sparse, or of no numeric type.
+ */
+export function readStoredGraph(bytes: Uint8Array): StoredGraph {
+  const nodes: StoredNode[] = [];
+  const tensors = new Map<string, StoredTensor>();
+  withinFields(() => {
+    for (const field of protobufFields(bytes)) if (field.number === 7) readGraph(required(field), nodes, tensors);
+  });
+  return { nodes, tensors };
+}
+
+function readGraph(bytes: Uint8Array, nodes: StoredNode[], tensors: Map<string, StoredTensor>): void {
+  for (const field of protobufFields(bytes)) {
+    if (field.number === 1) nodes.push(readNode(required(field)));
+    else if (field.number === 5) {
+      const { name, tensor } = readTensor(required(field));
+      tensors.set(name, tensor);
+    } else if (field.number === 15) throw new ProtobufProblem('a sparse tensor is stored, whose size its bytes do not show');
+  }
+}
+
+function readNode(bytes: Uint8Array): StoredNode {
+  let operator = '';
+  const inputs: string[] = [];
+  const outputs: string[] = [];
+  const attributes = new Map<string, StoredAttribute>();
+  for (const field of protobufFields(bytes)) {
+    if (field.number === 1) inputs.push(protobufText(field));
+    else if (field.number === 2) outputs.push(protobufText(field));
+    else if (field.number === 4) operator = protobufText(field);
+    else if (field.number === 5) readAttribute(required(field), attributes);
+  }
+  return { operator, inputs, outputs, attributes };
+}
+
+function readAttribute(bytes: Uint8Array, attributes: Map<string, StoredAttribute>): void {
+  let name = '';
+  let integer: number | undefined;
+  let text: string | undefined;
+  let tensor: StoredTensor | undefined;
+  const integers: number[] = [];
+  for (const field of protobufFields(bytes)) {
+    if (field.number === 1) name = protobufText(field);
+    else if (field.number === 3) integer = field.integer;
+    else if (field.number === 4) text = protobufText(field);
+    else if (field.number === 5) ({ tensor } = readTensor(required(field)));
+    else if (field.number === 8) integers.push(...fewIntegers(field));
+    else if (field.number === 22 || field.number === 23)
+      throw new ProtobufProblem('a constant is sparse, whose size its bytes do not show');
+  }
+  attributes.set(name, { integer, integers, text, tensor });
+}
+
+function fewIntegers(field: ProtobufField): number[] {
+  if ((field.bytes?.length ?? 0) > mostIntegers * 10) throw new ProtobufProblem(`an attribute lists more than ${mostIntegers} integers`);
+  return protobufIntegers(field);
+}
+
+/** Fields of TensorProto: dims 1, data_type 2, float_data 4, int32_data 5, int64_data 7, name 8, raw_data 9, double_data 10. */
+function readTensor(bytes: Uint8Array): { name: string; tensor: StoredTensor } {
+  let name = '';
+  let type = 0;
+  let data: Uint8Array | undefined;
+  const shape: number[] = [];
+  const listed: number[] = [];
+  let listedCount = 0;
+  for (const field of protobufFields(bytes)) {
+    if (field.number === 1) shape.push(...fewIntegers(field));
+    else if (field.number === 2) type = field.integer ?? 0;
+    else if (field.number === 4 || field.number === 9 || field.number === 10) {
+      if (data) throw new ProtobufProblem('a tensor is stored twice over');
+      data = required(field);
+    } else if (field.number === 5 || field.number === 7) {
+      // None takes more than ten bytes: what is far too long need not be counted.
+      listedCount += (field.bytes?.length ?? 0) > 10 * mostListed ? Number.POSITIVE_INFINITY : protobufIntegerCount(field);
+      if (listedCount > mostListed) throw new ProtobufProblem(`more than ${mostListed} integers are listed one by one`);
+      if (listedCount <= mostIntegers) listed.push(...protobufIntegers(field));
+    } else if (field.number === 8) name = protobufText(field);
+  }
+  const size = elementBytes[type];
+  if (size === undefined) throw new ProtobufProblem(`the tensor '${name.slice(0, 60)}' is of no numeric type that is read (code ${type})`);
+  const elements = shape.reduce((product, length) => product * length, 1);
+  const held = data ? data.length / size : listedCount;
+  if (shape.some((length) => length < 0) || held !== elements)
+    throw new ProtobufProblem(`the tensor '${name.slice(0, 60)}' has shape [${shape}] and holds ${held} elements`);
+  return {
+    name,
+    tensor: { type, shape, bytes: data, integers: integersOf(type, data, listedCount === listed.length ? listed : undefined) },
+  };
+}
+
+function integersOf(type: number, data: Uint8Array | undefined, listed: readonly number[] | undefined): readonly number[] | undefined {
+  if (type !== int32 && type !== int64) return undefined;
+  if (!data) return listed;
+  const width = elementBytes[type]!;
+  if (data.length > mostIntegers * width) return undefined;
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  return Array.from({ length: data.length / width }, (_, i) =>
+    type === int64 ? Number(view.getBigInt64(i * width, true)) : view.getInt32(i * width, true),
+  );
+}
+
+/** Names of stored tensors, Constant nodes included, that hold a NaN. Infinities are no fault: attention masks are made of them. */
+export function tensorsWithNaN({ nodes, tensors }: StoredGraph): string[] {
+  const constants = nodes.flatMap((node) =>
+    [...node.attributes.values()].flatMap(({ tensor }) => (tensor ? [[node.outputs[0] ?? node.operator, tensor] as const] : [])),
+  );
+  return [...tensors, ...constants].filter(([, tensor]) => holdsNaN(tensor)).map(([name]) => name);
+}
+
+/** Layout of the float types: bytes, and the bits of exponent and fraction in the highest part of an element. */
+function holdsNaN({ type, bytes }: StoredTensor): boolean {
+  if (!bytes) return false;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const some = (step: number, isNaNAt: (at: number) => boolean) => {
+    for (let at = 0; at < bytes.length; at += step) if (isNaNAt(at)) return true;
+    return false;
+  };
+  switch (type) {
+    case float32:
+      return some(4, (at) => Number.isNaN(view.getFloat32(at, true)));
+    case float64:
+      return some(8, (at) => Number.isNaN(view.getFloat64(at, true)));
+    case float16:
+      return some(2, (at) => (view.getUint16(at, true) & 0x7fff) > 0x7c00);
+    case bfloat16:
+      return some(2, (at) => (view.getUint16(at, true) & 0x7fff) > 0x7f80);
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,51 @@
+import { layOut, viewsOver } from '../core/state-spec.ts';
+import { GroundtwinError, isGroundtwinError } from '../errors.ts';
+import { Rng } from '../math/rng.ts';
+import type { AnyTask } from '../task/task.ts';
+import { contextEntries, elementsOf, predictedEntries, tileRows } from './contract.ts';
+import type { PredictionInput, WorldModel } from './world-model.ts';
+
+/**
+ * Runs a model once, on starts of its task, so that what its bytes do not show is refused when it is loaded and not in the middle of an episode.
+ * @throws MODEL_REFUSED when it fails, returns another number of rows, something that is not finite, or a scale below 0; MODEL_STOPPED.
+ */
+export async function probeModel(name: string, model: WorldModel, task: AnyTask): Promise<void> {
+  const refuse = (problem: string): never => {
+    throw new GroundtwinError('MODEL_REFUSED', { model: name, problem });
+  };
+  try {
+    const prediction = await model.predict(startsOf(task, model));
+    for (const [output, values] of Object.entries(prediction) as [string, Float32Array | undefined][]) {
+      const odd = values?.find((value) => !Number.isFinite(value) || (output === 'scale' && value < 0));
+      if (odd !== undefined) refuse(`on a start of the task its ${output} is ${odd}`);
+    }
+  } catch (error) {
+    if (isGroundtwinError(error, 'RUNTIME_FAILED')) refuse(`on a start of the task it fails: ${error.details.problem.slice(0, 300)}`);
+    throw error;
+  }
+}
+
+/** One tile for every member: starts of different seeds, commands within their bounds. */
+function startsOf(task: AnyTask, { manifest }: WorldModel): PredictionInput {
+  const rows = tileRows * manifest.members;
+  const { size } = layOut(task.state);
+  const states = new Float64Array(rows * size);
+  const views = viewsOver(task.state, states, rows);
+  const rng = new Rng(0);
+  for (const view of views) task.initial(rng, task.params, view);
+  const columns = (elements: Int32Array) =>
+    Float32Array.from({ length: rows * elements.length }, (_, i) => {
+      const row = Math.floor(i / elements.length);
+      return states[row * size + elements[i % elements.length]!]!;
+    });
+  const bounded = (at: number) => Number.isFinite(task.commands[at]!.low + task.commands[at]!.high);
+  const command = (at: number) => (bounded(at) ? rng.uniform(task.commands[at]!.low, task.commands[at]!.high) : 0);
+  return {
+    rows,
+    state: columns(elementsOf(predictedEntries(task))),
+    context: columns(elementsOf(contextEntries(task))),
+    action: Float32Array.from({ length: rows * task.commands.length }, (_, i) => command(i % task.commands.length)),
+    noise: Float32Array.from({ length: rows * manifest.noise.size }, () => (manifest.noise.distribution === 'normal' ? rng.normal() : 0)),
+    memory: new Float32Array(rows * manifest.memorySize),
+  };
+}
