@@ -29,6 +29,7 @@ export const OWNERS: readonly (readonly [pattern: RegExp, owners: readonly strin
   [/^onnxruntime-/, ['src/onnx']],
   [/^msgpackr$/, ['src/wire']],
   [/^saxes$/, ['src/scene']],
+  [/^(hyparquet|hyparquet-writer|h5wasm|@mcap\/core|fzstd)$/, ['src/data']],
   [/^ws$/, ['src/client', 'src/server']],
   [/^(commander|cli-progress)$/, ['src/cli']],
   [/^(@observablehq\/plot|linkedom)$/, ['src/report']],

@@ -150,3 +150,9 @@ export function torchPeer(log: (line: string) => void): Peer {
   const python = pythonWith('torch', 'torch-requirements.txt', log);
   return new Peer(python, ['-u', pathOf('torch_peer.py')], { ...process.env, OMP_NUM_THREADS: '1', CUDA_VISIBLE_DEVICES: '' });
 }
+
+/** Minari, pyarrow, mcap and rosbags: what others read and write episodes with. @throws Absent. */
+export function formatsPeer(log: (line: string) => void): Peer {
+  const python = pythonWith('formats', 'formats-requirements.txt', log);
+  return new Peer(python, ['-u', pathOf('formats_peer.py')]);
+}

@@ -5,6 +5,7 @@ import { torchPeer } from '../peers/python-peer.ts';
 import { type NetworkName, trainingNetwork } from '../peers/training-networks.ts';
 import { cpuTime_s, fullTiming, speedOf, type TimedSide, type TimingSize, timeInTurns } from '../speed/turns.ts';
 import { driftRows } from './drift-rows.ts';
+import { formatRows } from './format-rows.ts';
 import { hostileModelRows } from './hostile-model-rows.ts';
 import { imaginedRows } from './imagined-rows.ts';
 import { goldenErrors } from './onnx-goldens.ts';
@@ -85,6 +86,7 @@ export const modelRows: readonly Row[] = [
       return { measured: Math.max(...raw.map(({ error }) => error)), raw };
     },
   },
+  ...formatRows,
   ...hostileModelRows,
   ...resumeRows,
   ...thetaRows,

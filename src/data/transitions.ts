@@ -160,6 +160,7 @@ function readSections(path: string) {
   }
 }
 
-function entryNames(task: AnyTask): string[] {
+/** Entries of a state row, as `name[size]`. */
+export function entryNames(task: AnyTask): string[] {
   return layOut(task.state).entries.map((entry) => `${entry.name}[${entry.size}]`);
 }

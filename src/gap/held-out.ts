@@ -1,7 +1,7 @@
 /** From episodes seen on truth to held-out starts with the actions that followed them. */
-import { elementsWithRole, layOut, type MutableStateView, viewsOver } from '../core/state-spec.ts';
+import { elementsWithRole, layOut } from '../core/state-spec.ts';
+import { InferredTransitions } from '../data/inferred-transitions.ts';
 import type { Transitions } from '../data/transitions.ts';
-import { TransitionRecorder } from '../data/transitions.ts';
 import { GroundtwinError } from '../errors.ts';
 import type { Rng } from '../math/rng.ts';
 import { rowOf, type TypedArray } from '../spaces/space.ts';
@@ -58,30 +58,16 @@ function gather(values: Float64Array, rows: readonly number[], width: number, co
  * @throws OPTION_INVALID for a task whose observations do not.
  */
 export function transitionsOf(task: AnyTask, evaluation: Evaluation): Transitions {
-  const { infer } = task;
-  if (!infer)
-    throw new GroundtwinError('OPTION_INVALID', {
-      who: task.id,
-      option: 'data',
-      value: 'observations',
-      allowed: 'recorded states: its observations do not determine them',
-    });
-  const recorder = new TransitionRecorder(task);
-  const size = layOut(task.state).size;
-  const rows = new Float64Array(2 * size);
-  const [now, next] = viewsOver(task.state, rows, 2) as [MutableStateView, MutableStateView];
-  const command = new Float64Array(task.commands.length);
-  const scratch = viewsOver(task.state, new Float64Array(size), 1)[0]!;
+  const inferred = new InferredTransitions(task);
+  const { observationSpace: space, actionSpace } = task;
+  const { observations, actions } = evaluation;
   evaluation.lengths.forEach((length, lane) => {
     for (let step = 0; step < length; step++) {
-      infer(rowOf(task.observationSpace, evaluation.observations[step]!, lane), now);
-      infer(rowOf(task.observationSpace, evaluation.observations[step + 1]!, lane), next);
-      const action = rowOf(task.actionSpace, evaluation.actions[step]!, lane) as TypedArray;
-      task.actuate(now, action, scratch, command);
-      recorder.add(rows.subarray(0, size), action, command, rows.subarray(size), lane);
+      const [before, after] = [rowOf(space, observations[step]!, lane), rowOf(space, observations[step + 1]!, lane)];
+      inferred.add(before, rowOf(actionSpace, actions[step]!, lane) as TypedArray, after, lane);
     }
   });
-  return recorder.transitions();
+  return inferred.transitions();
 }
 
 /** Standard deviation of each predicted element over the data; 1 for one that never changes. Angles: circular, in rad. */

@@ -1,0 +1,61 @@
+import { resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import { specOf, transitionsOfEpisodes } from '../../data/episode-transitions.ts';
+import { type FormatName, formats } from '../../data/formats/index.ts';
+import { writeTransitions } from '../../data/transitions.ts';
+import { registry } from '../../index.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { envOption, type Finish, requirePlaceFor, withCommon } from '../options.ts';
+import { terminal } from '../terminal.ts';
+import { formatOption } from './export.ts';
+
+interface ImportOptions {
+  readonly json?: boolean;
+  readonly env: string;
+  readonly format: FormatName;
+  readonly as: 'transitions' | 'episodes';
+  readonly out: string;
+  readonly observationTopic?: string;
+  readonly actionTopic?: string;
+}
+
+export function addImport(program: Command, finish: Finish): void {
+  withCommon(program.command('import').argument('<path>', 'the file (parquet, mcap) or folder (minari, lerobot, rosbag)'))
+    .description('read data of other tools, for train-model to learn from')
+    .addOption(envOption())
+    .addOption(formatOption('what it is'))
+    .addOption(
+      new Option('--as <kind>', 'what to write: transitions for train-model, or episodes in Parquet, which need no states')
+        .choices(['transitions', 'episodes'])
+        .default('transitions'),
+    )
+    .requiredOption('--out <file>', 'where to write, as in data.bin')
+    .option('--observation-topic <name>', 'topic of the observations in mcap and rosbag (default: /observation)')
+    .option('--action-topic <name>', 'topic of the actions in mcap and rosbag (default: /action)')
+    .action(async (path: string, options: ImportOptions) => finish(await importData(path, options)));
+}
+
+async function importData(from: string, options: ImportOptions): Promise<number> {
+  const screen = terminal(options.json ?? false);
+  const { format, as, observationTopic, actionTopic } = options;
+  const task = registry.task(options.env);
+  const [path, out] = [resolve(from), resolve(options.out)];
+  requirePlaceFor('file', out);
+  const set = await formats[format].read(path, {
+    expected: specOf(task),
+    ...(observationTopic === undefined ? {} : { observationTopic }),
+    ...(actionTopic === undefined ? {} : { actionTopic }),
+    onProgress: (done, of) => screen.progress({ stage: `reading ${format}`, done, of }),
+  });
+  screen.settle();
+  const states = set.spec.stateEntries ? 'recorded' : 'inferred';
+  if (as === 'transitions') writeTransitions(out, task, transitionsOfEpisodes(task, set, path));
+  else await formats.parquet.write(out, set);
+  const episodes = set.episodes.length;
+  const steps = set.episodes.reduce((sum, episode) => sum + episode.steps, 0);
+  screen.result(
+    { env: task.id, format, out, episodes, steps, ...(as === 'transitions' ? { states } : {}) },
+    `${episodes} episodes, ${steps} steps for ${task.id}${as === 'transitions' ? `, states ${states}` : ''}, in ${out}`,
+  );
+  return exitCodes.ok;
+}
