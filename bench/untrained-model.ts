@@ -1,9 +1,9 @@
-import { sha256Hex } from '../src/math/hash.ts';
 import { Rng } from '../src/math/rng.ts';
 import { mlpParameters } from '../src/onnx/index.ts';
 import type { AnyTask } from '../src/task/task.ts';
 import {
   contextEntries,
+  filesOf,
   type ModelManifest,
   manifestEntries,
   manifestFormat,
@@ -11,7 +11,7 @@ import {
   taskHash,
 } from '../src/world-model/contract.ts';
 import { type EnsembleConfig, ensembleDefaults, layoutOf, networkSpec } from '../src/world-model/ensemble.ts';
-import { compileEnsemblePredict } from '../src/world-model/ensemble-predict.ts';
+import { compileEnsemblePredict, compileMembers } from '../src/world-model/ensemble-predict.ts';
 
 /** Standard deviation of an imagined change, in each entry's unit: small, so that long rollouts stay finite. */
 const changeScale = 0.01;
@@ -21,7 +21,7 @@ export function untrainedModel(
   task: AnyTask,
   config: Partial<EnsembleConfig> = {},
   seed = 1,
-): { manifest: ModelManifest; predict: Uint8Array } {
+): { manifest: ModelManifest; predict: Uint8Array; members: Uint8Array[] | undefined } {
   const settings = { ...ensembleDefaults, ...config };
   const layout = layoutOf(task);
   const targets = layout.targets.length;
@@ -34,7 +34,9 @@ export function untrainedModel(
     targetMean: filled(targets, 0),
     targetScale: filled(targets, changeScale),
   };
-  const predict = compileEnsemblePredict({ layout, config: settings, values, scaling, calibration: 1 });
+  const ensemble = { layout, config: settings, values, scaling, calibration: 1 };
+  const predict = compileEnsemblePredict(ensemble);
+  const members = compileMembers(ensemble);
   const manifest: ModelManifest = {
     format: manifestFormat,
     name: `untrained ${task.id}`,
@@ -47,7 +49,7 @@ export function untrainedModel(
     noise: { distribution: 'normal', size: targets },
     memorySize: 0,
     outputs: ['sample', 'mean', 'scale'],
-    files: { predict: { path: 'predict.onnx', sha256: sha256Hex(predict) } },
+    files: filesOf(predict, members),
   };
-  return { manifest, predict };
+  return { manifest, predict, members };
 }

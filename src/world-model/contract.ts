@@ -45,9 +45,20 @@ export interface ModelFile {
  */
 export interface ModelFiles {
   readonly predict: ModelFile;
+  /** One graph a member, each for any number of rows; asked in place of `predict`, which then is for hosts that do not know of them. For networks so wide that a call of its own costs a member nothing. */
+  readonly members?: readonly ModelFile[];
   readonly initial?: ModelFile;
   readonly observe?: ModelFile;
   readonly decode?: ModelFile;
+}
+
+/** Their names and hashes. @param members - graphs of single members. */
+export function filesOf(predict: Uint8Array, members?: readonly Uint8Array[]): ModelFiles {
+  const file = (path: string, bytes: Uint8Array): ModelFile => ({ path, sha256: sha256Hex(bytes) });
+  return {
+    predict: file('predict.onnx', predict),
+    ...(members && { members: members.map((bytes, member) => file(`member-${member}.onnx`, bytes)) }),
+  };
 }
 
 export interface ModelManifest {
@@ -137,7 +148,7 @@ export function parseManifest(model: string, text: string, task: AnyTask): Model
   const { correlation = 0 } = manifest.noise;
   if (typeof correlation !== 'number' || !(correlation >= 0 && correlation < 1)) refuse('noise.correlation must be in [0, 1)');
   if (typeof manifest.name !== 'string' || manifest.name.length > 200) refuse('name must be text of at most 200 characters');
-  requireFiles(manifest.files, refuse);
+  requireFiles(manifest.files, manifest.members, refuse);
   const predicted = widthOf(predictedEntries(task));
   checkTrust(manifest.trust, predicted, refuse);
   checkAdjustment(manifest.adjustment, predicted, refuse);
@@ -164,13 +175,20 @@ function checkAdjustment(adjustment: unknown, predicted: number, refuse: (proble
   if (!(Number.isFinite(factor) && factor > 0)) refuse('adjustment.factor must be a number above 0');
 }
 
-function requireFiles(files: unknown, refuse: (problem: string) => never): void {
+function requireFiles(files: unknown, count: number, refuse: (problem: string) => never): void {
   const unserved = ['initial', 'observe', 'decode'].find((name) => (files as Record<string, unknown> | undefined)?.[name] !== undefined);
   if (unserved) refuse(`it has a graph '${unserved}', which is not served so far`);
-  const file = (files as ModelFiles | undefined)?.predict;
-  if (typeof file?.path !== 'string' || typeof file.sha256 !== 'string') refuse('files.predict must have a path and a sha256');
+  const { predict, members } = (files ?? {}) as Partial<ModelFiles>;
+  requireFile('files.predict', predict, refuse);
+  if (members === undefined) return;
+  if (!Array.isArray(members) || members.length !== count) refuse(`files.members must be a list of ${count} files, one a member`);
+  members.forEach((file, member) => void requireFile(`files.members[${member}]`, file, refuse));
+}
+
+function requireFile(what: string, file: ModelFile | undefined, refuse: (problem: string) => never): void {
+  if (typeof file?.path !== 'string' || typeof file.sha256 !== 'string') refuse(`${what} must have a path and a sha256`);
   if (!/^[A-Za-z0-9_.-]+$/.test(file.path) || file.path.startsWith('.'))
-    refuse('files.predict.path must be a plain file name beside manifest.json');
+    refuse(`${what}.path must be a plain file name beside manifest.json`);
 }
 
 function requireSameEntries(what: string, given: unknown, expected: readonly StateEntry[], refuse: (problem: string) => never): void {

@@ -1,6 +1,6 @@
 /** A trained ensemble as the contract's `predict` graph. */
 import { Rng } from '../math/rng.ts';
-import { compileInference, type GraphBuilder, gaussianHead, mlp, mlpParameters, type Tensor } from '../onnx/index.ts';
+import { compileInference, type GraphBuilder, mlp, mlpParameters, type Tensor } from '../onnx/index.ts';
 import { type EnsembleConfig, type EnsembleLayout, type Normalisation, networkSpec } from './ensemble.ts';
 
 /** A trained ensemble, and how its numbers are to be read. */
@@ -17,14 +17,14 @@ export interface TrainedEnsemble {
  * The contract's `predict`, everything inside: encoding, scaling, networks, calibration, sampling. Rows are member-major blocks.
  * What can be done to the weights once is not done to every row: the network gets the columns as they lie, and its first and last layer scale them.
  *
- * @param member - the graph of this member alone; absent = all of them. It gives the same bits.
+ * @param member - the graph of this member alone; absent = all of them.
  */
 export function compileEnsemblePredict(ensemble: TrainedEnsemble, member?: number): Uint8Array {
   const { layout, config, scaling, calibration } = ensemble;
   const targets = layout.targets.length;
   const raw = rawInput(layout);
-  const members = member === undefined ? config.members : 1;
-  const spec = networkSpec(raw.width, targets, { ...config, members });
+  const { members, ...one } = networkSpec(raw.width, targets, config);
+  const spec = member === undefined ? { ...one, members: config.members } : one;
   const floats = (name: string, width: number) => ({ name, dtype: 'float32', shape: ['rows', width] }) as const;
   const context = layout.contexts.length > 0 ? [floats('context', layout.contexts.length)] : [];
   return compileInference({
@@ -33,24 +33,50 @@ export function compileEnsemblePredict(ensemble: TrainedEnsemble, member?: numbe
     inputs: [floats('state', targets), floats('action', layout.commandSize), ...context, floats('noise', targets)],
     build: (builder, parameters, given) => {
       const row = (numbers: Iterable<number>) => builder.constant(Float32Array.from(numbers), 'float32', [1, targets]);
-      const rows = (x: Tensor) => builder.reshape(x, ['rows', targets]);
       const input = builder.scope('encode', () => encode(builder, ensemble, raw, given.state!, given.context, given.action!));
-      const blocks = builder.reshape(input, [members, 'tile', raw.width]);
-      const head = gaussianHead(builder, mlp(builder, parameters, blocks, spec), config.logVariance);
+      const blocks = member === undefined ? builder.reshape(input, [config.members, 'tile', raw.width]) : input;
+      const output = builder.reshape(mlp(builder, parameters, blocks, spec), ['rows', 2 * targets]);
+      const [change, openness] = builder.split(output, [targets, targets], -1) as [Tensor, Tensor];
       const isAbsolute = layout.targets.some(({ absolute }) => absolute);
       const kept = isAbsolute ? builder.mul(given.state!, row(layout.targets.map(({ absolute }) => (absolute ? 0 : 1)))) : given.state!;
-      const mean = builder.add(kept, rows(head.mean));
-      const widened = row(scaling.targetScale.map((value) => value * calibration));
-      const scale = builder.mul(builder.exp(builder.mul(rows(head.logVariance), 0.5)), widened);
+      const mean = builder.add(kept, change);
+      const widened = scaling.targetScale.map((value) => value * calibration);
+      const scale = builder.scope('scale', () => deviation(builder, openness, config.logVariance, widened));
       return { sample: builder.add(mean, builder.mul(scale, given.noise!)), mean, scale };
     },
   });
 }
 
-/** Where features lie in what goes into the network: state, its sines and cosines if it has angles, the same of the context, then the command. */
+/**
+ * Deviations from what `gaussianHead` makes of the output v, in fewer passes: of its soft bounds is left that the variance is `e^low + e^high · sigmoid(v − high)`.
+ * @param openness - v − high: the last bias has the bound in it.
+ */
+function deviation(builder: GraphBuilder, openness: Tensor, { low, high }: EnsembleConfig['logVariance'], widened: Float64Array): Tensor {
+  const squares = (bound: number) =>
+    builder.constant(
+      Float32Array.from(widened, (value) => value * value * Math.exp(bound)),
+      'float32',
+      [1, widened.length],
+    );
+  return builder.sqrt(builder.add(builder.mul(builder.sigmoid(openness), squares(high)), squares(low)));
+}
+
+/**
+ * A graph of each member, where that pays: from there on a call of its own costs less than what is saved by matrices instead of stacks of them, and by no padding to equal shares.
+ * Narrower ones are faster, and smaller, as one graph.
+ */
+export function compileMembers(ensemble: TrainedEnsemble): Uint8Array[] | undefined {
+  const { members, hidden } = ensemble.config;
+  if (members === 1 || Math.max(...hidden) <= widestTogether) return undefined;
+  return Array.from({ length: members }, (_, member) => compileEnsemblePredict(ensemble, member));
+}
+
+const widestTogether = 128;
+
+/** Where features lie in what goes into the network: state, sines and cosines of its range of angles, the same of the context, then the command. */
 interface RawInput {
   readonly width: number;
-  readonly hasAngles: { readonly state: boolean; readonly context: boolean };
+  readonly angles: { readonly state: AngleRange | undefined; readonly context: AngleRange | undefined };
   /** Column of each feature. */
   readonly columns: Int32Array;
 }
@@ -58,31 +84,49 @@ interface RawInput {
 function rawInput({ inputs, contexts, commandSize, features }: EnsembleLayout): RawInput {
   const columns: number[] = [];
   let width = 0;
-  const place = (elements: EnsembleLayout['inputs']): boolean => {
-    const hasAngles = elements.some(({ angle }) => angle);
+  const place = (elements: EnsembleLayout['inputs']): AngleRange | undefined => {
+    const range = angleRange(elements);
+    const { start, end } = range ?? { start: 0, end: 0 };
+    const sines = width + elements.length - start;
     elements.forEach(({ angle }, i) => {
-      if (angle) columns.push(width + elements.length + i, width + 2 * elements.length + i);
+      if (angle) columns.push(sines + i, sines + end - start + i);
       else columns.push(width + i);
     });
-    width += elements.length * (hasAngles ? 3 : 1);
-    return hasAngles;
+    width += elements.length + 2 * (end - start);
+    return range;
   };
-  const hasAngles = { state: place(inputs), context: place(contexts) };
+  const angles = { state: place(inputs), context: place(contexts) };
   for (let i = 0; i < commandSize; i++) columns.push(width++);
   if (columns.length !== features) throw new RangeError(`${columns.length} columns for ${features} features`);
-  return { width, hasAngles, columns: Int32Array.from(columns) };
+  return { width, angles, columns: Int32Array.from(columns) };
+}
+
+/** Elements from the first angle to the last; `end` is not one of them. */
+interface AngleRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+function angleRange(elements: EnsembleLayout['inputs']): AngleRange | undefined {
+  const start = elements.findIndex(({ angle }) => angle);
+  return start === -1 ? undefined : { start, end: elements.findLastIndex(({ angle }) => angle) + 1 };
 }
 
 function encode(
   builder: GraphBuilder,
   { scaling }: TrainedEnsemble,
-  { width, hasAngles, columns }: RawInput,
+  { width, angles, columns }: RawInput,
   state: Tensor,
   context: Tensor | undefined,
   action: Tensor,
 ): Tensor {
-  const withAngles = (x: Tensor, has: boolean) => (has ? [x, builder.sin(x), builder.cos(x)] : [x]);
-  const parts = [...withAngles(state, hasAngles.state), ...(context ? withAngles(context, hasAngles.context) : []), action];
+  const withAngles = (x: Tensor, range: AngleRange | undefined) => {
+    if (!range) return [x];
+    const { start, end } = range;
+    const turned = end - start === x.shape[1] ? x : builder.slice(x, 1, start, end);
+    return [x, builder.sin(turned), builder.cos(turned)];
+  };
+  const parts = [...withAngles(state, angles.state), ...(context ? withAngles(context, angles.context) : []), action];
   // Subtracted here, not in the first bias: far from 0, float32 would lose what it is about.
   const means = new Float32Array(width);
   columns.forEach((column, feature) => {
@@ -112,12 +156,15 @@ function scaledValues({ layout, config, values, scaling }: TrainedEnsemble, { wi
     return wide;
   };
   /** Of the means, which come before the log variances. */
-  const stretched = (values: Float32Array, offset: Float64Array | undefined): Float32Array =>
+  const stretched = (values: Float32Array, offset: (target: number) => number, bound: number): Float32Array =>
     values.map((value, at) => {
       const target = at % (2 * targets);
-      return target < targets ? value * scaling.targetScale[target]! + (offset?.[target] ?? 0) : value;
+      return target < targets ? value * scaling.targetScale[target]! + offset(target) : value - bound;
     });
-  const last = { [lastWeight]: stretched(own[lastWeight]!, undefined), [lastBias]: stretched(own[lastBias]!, scaling.targetMean) };
+  const last = {
+    [lastWeight]: stretched(own[lastWeight]!, () => 0, 0),
+    [lastBias]: stretched(own[lastBias]!, (target) => scaling.targetMean[target]!, config.logVariance.high),
+  };
   const scaled = { ...own, ...last };
   return { ...scaled, [firstWeight]: spread(scaled[firstWeight]!) };
 }

@@ -3,14 +3,11 @@ import type { Dynamics, LaneRows } from '../core/dynamics.ts';
 import { bytesOf, packSections, unpackSections } from '../core/sections.ts';
 import { layOut, type StateView, wrapAngle } from '../core/state-spec.ts';
 import { GroundtwinError } from '../errors.ts';
-import { Rng } from '../math/rng.ts';
 import type { AnyTask } from '../task/task.ts';
-import { contextEntries, elementsOf, predictedEntries, tileRows } from './contract.ts';
+import { contextEntries, elementsOf, predictedEntries } from './contract.ts';
+import { isSavedRng, LaneNoise, LaneSlots } from './lane-rows.ts';
 import { TrustWatch } from './trust-watch.ts';
 import type { Prediction, PredictionInput, WorldModel } from './world-model.ts';
-
-/** Stream of the episode seed that model noise is drawn from (task 0 and sensor 1 are TaskEnv's). */
-const noiseStream = 2;
 
 export interface ModelDynamicsOptions {
   /** Ask every member about every lane, so that `disagreement` is known; costs `members` times as much. */
@@ -56,19 +53,10 @@ export class ModelDynamics implements Dynamics {
   private readonly commands: Int32Array;
   private readonly cells: Int32Array;
   private readonly stateSize: number;
-  private readonly noiseSize: number;
   private readonly noiseIsNormal: boolean;
-  private readonly member: Int32Array;
-  private readonly rngs: Rng[];
+  private readonly slots: LaneSlots;
+  private readonly noise: LaneNoise;
   private readonly memory: Float32Array;
-  /** Of the noise from step to step. */
-  private readonly correlation: number;
-  /** Noise of each lane's next step; empty without correlation. */
-  private readonly pending: Float32Array;
-  /** Row of each lane in a call; rebuilt when a member changes. */
-  private readonly slot: Int32Array;
-  private slotsStale = true;
-  private tile = 0;
   private input: PredictionInput;
 
   constructor(task: AnyTask, model: WorldModel, lanes: number, options: ModelDynamicsOptions = {}) {
@@ -88,23 +76,19 @@ export class ModelDynamics implements Dynamics {
     this.commands = Int32Array.from(task.commands, (_, i) => i);
     this.cells = Int32Array.from({ length: model.manifest.memorySize }, (_, i) => i);
     this.stateSize = layOut(task.state).size;
-    this.noiseSize = model.manifest.noise.size;
-    this.noiseIsNormal = model.manifest.noise.distribution === 'normal';
-    this.member = new Int32Array(lanes);
-    this.rngs = Array.from({ length: lanes }, () => new Rng(0));
+    const { noise, members } = model.manifest;
+    this.noiseIsNormal = noise.distribution === 'normal';
+    this.slots = new LaneSlots(lanes, members, this.everyMember);
+    this.noise = new LaneNoise(lanes, noise.size, this.noiseIsNormal ? noise.correlation : 0);
     this.memory = new Float32Array(lanes * model.manifest.memorySize);
-    this.correlation = this.noiseIsNormal ? (model.manifest.noise.correlation ?? 0) : 0;
-    this.pending = new Float32Array(this.correlation > 0 ? lanes * this.noiseSize : 0);
-    this.slot = new Int32Array(lanes);
     this.input = this.allocateInput(0);
     const figures = () => new Float64Array(lanes * this.predicted.length).fill(Number.NaN);
     this.uncertainty = { scale: figures(), disagreement: figures(), mean: figures(), deviation: figures() };
   }
 
   start(lane: number, _row: Float64Array, _view: StateView, _params: unknown, seed: number): void {
-    this.assignMember(lane, seed % this.model.manifest.members);
-    this.rngs[lane]!.seed(seed, noiseStream);
-    if (this.correlation > 0) this.rngs[lane]!.normals(this.pending, lane * this.noiseSize, this.noiseSize);
+    this.slots.assign(lane, seed);
+    this.noise.start(lane, seed);
     this.watch?.begin(lane);
     this.memory.fill(0, lane * this.model.manifest.memorySize, (lane + 1) * this.model.manifest.memorySize);
     const size = this.predicted.length;
@@ -112,7 +96,8 @@ export class ModelDynamics implements Dynamics {
   }
 
   async advance(rows: LaneRows, active: Uint8Array): Promise<void> {
-    if (this.slotsStale) this.placeLanes();
+    const count = this.slots.place();
+    if (this.input.rows !== count) this.input = this.allocateInput(count);
     this.feed(rows, active);
     const prediction = await this.model.predict(this.input, this.everyMember);
     this.take(rows, active, prediction);
@@ -121,7 +106,7 @@ export class ModelDynamics implements Dynamics {
 
   save(lane: number): Uint8Array {
     const steps = this.watch && { steps: this.watch.columns.steps[lane]! };
-    return packSections({ member: this.member[lane]!, rng: this.rngs[lane]!.save(), ...steps }, this.kept(lane).map(bytesOf));
+    return packSections({ member: this.slots.member[lane]!, rng: this.noise.save(lane), ...steps }, this.kept(lane).map(bytesOf));
   }
 
   load(lane: number, state: Uint8Array): void {
@@ -129,13 +114,18 @@ export class ModelDynamics implements Dynamics {
     const kept = this.kept(lane).map(bytesOf);
     const { member, rng, steps = 0 } = head ?? {};
     const isMember = Number.isInteger(member) && member >= 0 && member < this.model.manifest.members;
-    const valid = isMember && Number.isInteger(steps) && Array.isArray(rng) && rng.length === 6 && rng.every(Number.isFinite);
     const fits = kept.every((bytes, i) => parts[i]?.byteLength === bytes.byteLength);
-    if (!valid || !fits || !new Float32Array((parts[1] as Uint8Array).slice().buffer).every(Number.isFinite))
+    if (
+      !isMember ||
+      !Number.isInteger(steps) ||
+      !isSavedRng(rng) ||
+      !fits ||
+      !new Float32Array((parts[1] as Uint8Array).slice().buffer).every(Number.isFinite)
+    )
       throw new GroundtwinError('SNAPSHOT_INVALID', { problem: 'its model part does not fit this model' });
-    this.assignMember(lane, member);
+    this.slots.assign(lane, member);
     this.watch?.begin(lane, steps);
-    this.rngs[lane]!.load(rng);
+    this.noise.load(lane, rng);
     kept.forEach((bytes, i) => void bytes.set(parts[i]!));
   }
 
@@ -145,33 +135,13 @@ export class ModelDynamics implements Dynamics {
 
   /** What a lane carries from step to step beside its member and generator. */
   private kept(lane: number): Float32Array[] {
-    const rowOf = (values: Float32Array) => values.subarray((values.length / this.lanes) * lane, (values.length / this.lanes) * (lane + 1));
-    return [rowOf(this.memory), rowOf(this.pending)];
-  }
-
-  private assignMember(lane: number, member: number): void {
-    if (this.member[lane] !== member) this.slotsStale = true;
-    this.member[lane] = member;
-  }
-
-  /** Packs lanes by member into equal blocks, or gives every lane a row in each block. */
-  private placeLanes(): void {
-    const { members } = this.model.manifest;
-    const filled = new Int32Array(members);
-    for (let lane = 0; lane < this.lanes; lane++) {
-      const member = this.everyMember ? 0 : this.member[lane]!;
-      this.slot[lane] = filled[member]!;
-      filled[member] = filled[member]! + 1;
-    }
-    this.tile = Math.ceil(Math.max(...filled) / tileRows) * tileRows;
-    for (let lane = 0; lane < this.lanes; lane++)
-      if (!this.everyMember) this.slot[lane] = this.slot[lane]! + this.member[lane]! * this.tile;
-    if (this.input.rows !== this.tile * members) this.input = this.allocateInput(this.tile * members);
-    this.slotsStale = false;
+    const { memorySize } = this.model.manifest;
+    return [this.memory.subarray(lane * memorySize, (lane + 1) * memorySize), this.noise.kept(lane)];
   }
 
   private feed(rows: LaneRows, active: Uint8Array): void {
-    const { input, slot, tile } = this;
+    const { input } = this;
+    const { slot, tile } = this.slots;
     const { memorySize } = this.model.manifest;
     const blocks = this.everyMember ? this.model.manifest.members : 1;
     for (let block = 0; block < blocks; block++) {
@@ -186,31 +156,19 @@ export class ModelDynamics implements Dynamics {
 
   /** Every member sees a lane with the same noise. */
   private drawNoise(blocks: number, active: Uint8Array): void {
-    const { noiseSize, slot, rngs, correlation } = this;
-    const { noise } = this.input;
+    const { slot, tile } = this.slots;
+    const { size } = this.noise;
     for (let lane = 0; lane < this.lanes; lane++) {
       if (!active[lane]) continue;
-      const at = slot[lane]! * noiseSize;
-      rngs[lane]!.normals(noise, at, noiseSize);
-      if (correlation > 0) this.carryNoise(lane, at);
-      for (let block = 1; block < blocks; block++) noise.copyWithin(at + block * this.tile * noiseSize, at, at + noiseSize);
-    }
-  }
-
-  /** Uses the pending noise in place of the fresh one, which moves it on: a first-order autoregression, standard normal at every step. */
-  private carryNoise(lane: number, at: number): void {
-    const { correlation, pending, noiseSize } = this;
-    const { noise } = this.input;
-    const innovation = Math.sqrt(1 - correlation * correlation);
-    for (let i = 0; i < noiseSize; i++) {
-      const used = pending[lane * noiseSize + i]!;
-      pending[lane * noiseSize + i] = correlation * used + innovation * noise[at + i]!;
-      noise[at + i] = used;
+      const at = slot[lane]! * size;
+      this.noise.draw(lane, this.input.noise, at);
+      for (let block = 1; block < blocks; block++) this.input.noise.copyWithin(at + block * tile * size, at, at + size);
     }
   }
 
   private take(rows: LaneRows, active: Uint8Array, { sample, mean, scale, memory }: Prediction): void {
-    const { predicted, angles, slot, member, everyMember, tile, stateSize } = this;
+    const { predicted, angles, everyMember, stateSize } = this;
+    const { slot, member, tile } = this.slots;
     const { next } = rows;
     const size = predicted.length;
     const own = this.uncertainty.scale;
@@ -233,15 +191,16 @@ export class ModelDynamics implements Dynamics {
 
   private compareMembers(lane: number, mean: Float32Array, scale: Float32Array | undefined): void {
     const { members } = this.model.manifest;
+    const { slot, tile } = this.slots;
     const size = this.predicted.length;
     const { uncertainty } = this;
     for (let i = 0; i < size; i++) {
       let sum = 0;
       let squares = 0;
       let variance = 0;
-      const origin = mean[this.slot[lane]! * size + i]!;
+      const origin = mean[slot[lane]! * size + i]!;
       for (let member = 0; member < members; member++) {
-        const at = (this.slot[lane]! + member * this.tile) * size + i;
+        const at = (slot[lane]! + member * tile) * size + i;
         const offset = this.angles[i] ? wrapAngle(mean[at]! - origin) : mean[at]! - origin;
         sum += offset;
         squares += offset * offset;
@@ -259,6 +218,7 @@ export class ModelDynamics implements Dynamics {
     const floats = (width: number) => new Float32Array(rows * width);
     return {
       rows,
+      ...(this.everyMember ? {} : { filled: this.slots.filled }),
       state: floats(this.predicted.length),
       action: floats(this.actionSize),
       context: floats(this.context.length),

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { writeFileAtomically } from '../data/atomic-file.ts';
 import { GroundtwinError, isGroundtwinError } from '../errors.ts';
 import { sha256Hex } from '../math/hash.ts';
-import { inspectModel, type OnnxRuntime } from '../onnx/index.ts';
+import { inspectModel, type OnnxRuntime, type OnnxSession } from '../onnx/index.ts';
 import type { AnyTask } from '../task/task.ts';
 import { AdjustedModel } from './adjusted-model.ts';
 import { contextEntries, type ModelManifest, parseManifest, predictedEntries, tileRows, widthOf } from './contract.ts';
@@ -30,10 +30,13 @@ export interface ModelBytes {
 /** Where an untrusted model comes from: its folder, or its bytes. */
 export type ModelSource = string | ModelBytes;
 
-/** Writes a model folder; the manifest last, so that a folder with a manifest is whole. */
-export function writeModel(folder: string, manifest: ModelManifest, predict: Uint8Array): void {
-  writeFileAtomically(join(folder, manifest.files.predict.path), predict);
-  writeFileAtomically(join(folder, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+/** Writes a model folder; the manifest last, so that a folder with a manifest is whole. @param members - graphs of single members; may be left out. */
+export function writeModel(folder: string, manifest: ModelManifest, predict: Uint8Array, members?: readonly Uint8Array[]): void {
+  const { predict: whole, members: apart = [] } = manifest.files;
+  writeFileAtomically(join(folder, whole.path), predict);
+  members?.forEach((bytes, member) => void writeFileAtomically(join(folder, apart[member]!.path), bytes));
+  const files = members ? manifest.files : { predict: whole };
+  writeFileAtomically(join(folder, 'manifest.json'), `${JSON.stringify({ ...manifest, files }, null, 2)}\n`);
 }
 
 /**
@@ -43,7 +46,8 @@ export function writeModel(folder: string, manifest: ModelManifest, predict: Uin
 export async function loadModel(runtime: OnnxRuntime, source: ModelSource, task: AnyTask): Promise<WorldModel> {
   const { name, text, part } = typeof source === 'string' ? inFolder(source) : inMemory(source);
   const manifest = parseManifest(name, text(), task);
-  return openModel(runtime, name, manifest, part(manifest.files.predict.path), task);
+  const members = manifest.files.members?.map(({ path }) => part(path));
+  return openModel(runtime, name, manifest, part(manifest.files.predict.path), task, members);
 }
 
 function inFolder(folder: string) {
@@ -60,21 +64,28 @@ function inMemory({ manifest, files }: ModelBytes) {
   return { name, text: () => String(manifest), part };
 }
 
-/** A model from its parts in memory, checked the same way. */
+/** A model from its parts in memory, checked the same way. @param members - graphs of single members; may be left out. */
 export async function openModel(
   runtime: OnnxRuntime,
   name: string,
   manifest: ModelManifest,
   predict: Uint8Array,
   task: AnyTask,
+  members?: readonly Uint8Array[],
 ): Promise<WorldModel> {
-  if (sha256Hex(predict) !== manifest.files.predict.sha256)
-    refuse(name, `${manifest.files.predict.path} is not the file that manifest.json names (sha256 differs)`);
   requireModestCall(name, manifest);
-  checkGraph(name, manifest, predict, task);
-  const session = await runtime.load(predict, { name });
+  const { files } = manifest;
+  for (const [file, bytes] of [
+    [files.predict, predict] as const,
+    ...(members ?? []).map((bytes, i) => [files.members![i]!, bytes] as const),
+  ]) {
+    if (sha256Hex(bytes) !== file.sha256) refuse(name, `${file.path} is not the file that manifest.json names (sha256 differs)`);
+    checkGraph(name, manifest, bytes, task);
+  }
+  const sessions: OnnxSession[] = [];
+  for (const bytes of members ?? [predict]) sessions.push(await runtime.load(bytes, { name }));
   const { adjustment } = manifest;
-  const graph = new OnnxWorldModel(manifest, session);
+  const graph = new OnnxWorldModel(manifest, sessions);
   const model = adjustment ? new AdjustedModel(graph, { ...manifest, adjustment }) : graph;
   try {
     await probeModel(name, model, task);

@@ -1,9 +1,17 @@
 /** From recorded transitions of a task to a model folder's content. */
 import { type Transitions, transitionsHash } from '../data/transitions.ts';
 import { GroundtwinError } from '../errors.ts';
-import { sha256Hex } from '../math/hash.ts';
 import type { AnyTask } from '../task/task.ts';
-import { contextEntries, type ModelManifest, manifestEntries, manifestFormat, predictedEntries, taskHash } from './contract.ts';
+import {
+  contextEntries,
+  filesOf,
+  type ModelFiles,
+  type ModelManifest,
+  manifestEntries,
+  manifestFormat,
+  predictedEntries,
+  taskHash,
+} from './contract.ts';
 import {
   columnScale,
   type EnsembleConfig,
@@ -15,7 +23,7 @@ import {
   type Normalisation,
   normalise,
 } from './ensemble.ts';
-import { compileEnsemblePredict } from './ensemble-predict.ts';
+import { compileEnsemblePredict, compileMembers } from './ensemble-predict.ts';
 import type { FitHooks, FitJob, FitProgress, FitResult } from './fit-ensemble.ts';
 
 export interface TrainOptions extends FitHooks {
@@ -43,6 +51,8 @@ export interface TrainOptions extends FitHooks {
 export interface TrainedModel {
   readonly manifest: ModelManifest;
   readonly predict: Uint8Array;
+  /** Graphs of single members. */
+  readonly members: readonly Uint8Array[] | undefined;
   readonly weights: FitResult['weights'];
   readonly scaling: Normalisation;
   readonly losses: readonly FitProgress[];
@@ -80,8 +90,20 @@ export async function trainEnsemble(task: AnyTask, data: Transitions, options: T
   );
   const { weights, losses, keptUpdate, stopped, calibration } = fitted;
   const exported = { ...config, members: fitted.members.length };
-  const predict = compileEnsemblePredict({ layout, config: exported, values: weights, scaling, calibration: calibration.factor });
-  return { manifest: manifestOf(task, data, options, config, fitted, predict), predict, weights, scaling, losses, keptUpdate, stopped };
+  const ensemble = { layout, config: exported, values: weights, scaling, calibration: calibration.factor };
+  const predict = compileEnsemblePredict(ensemble);
+  const members = compileMembers(ensemble);
+  const files = filesOf(predict, members);
+  return {
+    manifest: manifestOf(task, data, options, config, fitted, files),
+    predict,
+    members,
+    weights,
+    scaling,
+    losses,
+    keptUpdate,
+    stopped,
+  };
 }
 
 function scalingOf(layout: EnsembleLayout, inputs: Float64Array, targets: Float64Array): Normalisation {
@@ -96,7 +118,7 @@ function manifestOf(
   options: TrainOptions,
   config: EnsembleConfig,
   fitted: FitResult,
-  predict: Uint8Array,
+  files: ModelFiles,
 ): ModelManifest {
   const state = predictedEntries(task);
   return {
@@ -115,7 +137,7 @@ function manifestOf(
     },
     memorySize: 0,
     outputs: ['sample', 'mean', 'scale'],
-    files: { predict: { path: 'predict.onnx', sha256: sha256Hex(predict) } },
+    files,
     training: {
       ...config,
       updates: fitted.losses.at(-1)?.update ?? 0,

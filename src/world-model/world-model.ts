@@ -3,6 +3,8 @@ import type { ModelManifest } from './contract.ts';
 /** One call of a model: `rows` = members × tile, block m answered by member m; float32, row-major. */
 export interface PredictionInput {
   readonly rows: number;
+  /** int32 `[members]`: rows at the beginning of each block that are asked for; the rest is padding, and what is said of it means nothing. Absent = all. */
+  readonly filled?: Int32Array;
   /** `[rows, S]`, physical units. */
   readonly state: Float32Array;
   /** `[rows, A]`, commands in their units. */

@@ -1,12 +1,11 @@
 import { expect } from 'chai';
-import { sha256Hex } from '../../src/math/hash.ts';
 import { Rng } from '../../src/math/rng.ts';
 import { mlpParameters, nodeRuntime } from '../../src/onnx/index.ts';
 import type { AnyTask } from '../../src/task/task.ts';
 import { TaskEnv } from '../../src/task/task-env.ts';
-import { predictedEntries, widthOf } from '../../src/world-model/contract.ts';
+import { filesOf, predictedEntries, widthOf } from '../../src/world-model/contract.ts';
 import { ensembleDefaults, layoutOf, networkSpec } from '../../src/world-model/ensemble.ts';
-import { compileEnsemblePredict } from '../../src/world-model/ensemble-predict.ts';
+import { compileEnsemblePredict, compileMembers } from '../../src/world-model/ensemble-predict.ts';
 import { ModelDynamics } from '../../src/world-model/model-dynamics.ts';
 import { openModel } from '../../src/world-model/model-folder.ts';
 import type { WorldModel } from '../../src/world-model/world-model.ts';
@@ -24,10 +23,10 @@ function dreamOf(task: AnyTask, model: WorldModel, lanes: number, disagreement =
 }
 
 /** An untrained ensemble of real size: its weights are as odd as any. */
-async function untrained(task: AnyTask, members: number): Promise<WorldModel> {
+async function untrained(task: AnyTask, members: number, hidden: number[] = [48, 48], together = false): Promise<WorldModel> {
   const layout = layoutOf(task);
   const targets = widthOf(predictedEntries(task));
-  const config = { ...ensembleDefaults, members, hidden: [48, 48] };
+  const config = { ...ensembleDefaults, members, hidden };
   const parameters = mlpParameters(networkSpec(layout.features, targets, config), new Rng(5));
   const values = Object.fromEntries(parameters.map(({ name, initial }) => [name, initial as Float32Array]));
   const ones = (size: number, value: number) => new Float64Array(size).fill(value);
@@ -37,13 +36,15 @@ async function untrained(task: AnyTask, members: number): Promise<WorldModel> {
     targetMean: ones(targets, 0.01),
     targetScale: ones(targets, 0.07),
   };
-  const bytes = compileEnsemblePredict({ layout, config, values, scaling, calibration: 1 });
+  const ensemble = { layout, config, values, scaling, calibration: 1 };
+  const bytes = compileEnsemblePredict(ensemble);
+  const apart = together ? undefined : compileMembers(ensemble);
   const manifest = manifestFor(task, {
     members,
     noise: { distribution: 'normal', size: targets },
-    files: { predict: { path: 'predict.onnx', sha256: sha256Hex(bytes) } },
+    files: filesOf(bytes, apart),
   });
-  return openModel(nodeRuntime(), 'untrained', manifest, bytes, task);
+  return openModel(nodeRuntime(), 'untrained', manifest, bytes, task, apart);
 }
 
 describe('a model stepped as an env', () => {
@@ -89,28 +90,55 @@ describe('a model stepped as an env', () => {
     });
   });
 
-  it('gives a lane the same bits whatever its neighbours: 1, 7, 64 and 300 lanes, sampled noise and all', async () => {
-    const task = { ...goalArm, horizon: 9 };
-    const model = await untrained(task, 5);
-    const runs: string[][] = [];
-    for (const lanes of [1, 7, 64, 300])
-      for (const disagreement of [false, true]) {
-        const { env } = dreamOf(task, model, lanes, disagreement);
-        await env.reset({ mask: all(lanes), seeds: seeds(lanes, 40) });
-        const seen: string[] = [];
-        for (let step = 0; step < 8; step++) {
-          const actions = new Float32Array(2 * lanes);
-          for (let i = 0; i < actions.length; i++) actions[i] = Math.sin(i + step);
-          await env.step(actions, all(lanes));
-          seen.push([...env.state.subarray(0, env.spec.size)].join());
+  for (const [hidden, as] of [[[48, 48], 'one graph'] as const, [[150, 40], 'a graph a member'] as const])
+    it(`gives a lane the same bits whatever its neighbours, ${as}: 1, 7, 64 and 300 lanes, sampled noise and all`, async () => {
+      const task = { ...goalArm, horizon: 9 };
+      const model = await untrained(task, 5, [...hidden]);
+      expect('members' in model.manifest.files).to.equal(as !== 'one graph');
+      const runs: string[][] = [];
+      for (const lanes of [1, 7, 64, 300])
+        for (const disagreement of [false, true]) {
+          const { env } = dreamOf(task, model, lanes, disagreement);
+          await env.reset({ mask: all(lanes), seeds: seeds(lanes, 40) });
+          const seen: string[] = [];
+          for (let step = 0; step < 8; step++) {
+            const actions = new Float32Array(2 * lanes);
+            for (let i = 0; i < actions.length; i++) actions[i] = Math.sin(i + step);
+            await env.step(actions, all(lanes));
+            seen.push([...env.state.subarray(0, env.spec.size)].join());
+          }
+          runs.push(seen);
         }
-        runs.push(seen);
-      }
-    for (const run of runs) expect(run).to.deep.equal(runs[0]);
-    await model.close();
+      for (const run of runs) expect(run).to.deep.equal(runs[0]);
+      await model.close();
+    });
+
+  it('answers by a graph of each member what one graph of all answers, but for the last bits', async () => {
+    const [apart, together] = [await untrained(goalArm, 3, [150, 40]), await untrained(goalArm, 3, [150, 40], true)];
+    const { manifest } = apart;
+    const rows = 24;
+    const rng = new Rng(8);
+    const columns = (width: number) => Float32Array.from({ length: rows * width }, () => rng.normal());
+    const input = {
+      rows,
+      state: columns(widthOf(manifest.state)),
+      action: columns(manifest.action.length),
+      context: columns(widthOf(manifest.context)),
+      noise: columns(manifest.noise.size),
+      memory: columns(0),
+    };
+    const [said, expected] = [await apart.predict(input), await together.predict(input)];
+    for (const key of ['sample', 'mean', 'scale'] as const)
+      said[key]!.forEach((value, i) => void expect(value).to.be.closeTo(expected[key]![i]!, 1e-5));
+    // What is not asked for is not computed.
+    const { sample } = await apart.predict({ ...input, filled: Int32Array.of(0, 2, 0) });
+    const width = sample.length / rows;
+    expect(sample.findIndex((value) => value !== 0)).to.be.within(8 * width, 9 * width);
+    expect(sample.subarray(12 * width).every((value) => value === 0)).to.equal(true);
+    for (const model of [apart, together]) await model.close();
   });
 
-  it('keeps one member an episode, seed mod members, in blocks padded to sixteen', async () => {
+  it('keeps one member an episode, seed mod members, in blocks padded to four', async () => {
     // Each member moves a metre more than the one before it.
     const model = new StubModel(manifestFor(endless, { members: 3 }), ({ state }, member) => ({ sample: [state[0]! + 1 + member] }));
     const lanes = 40;
@@ -119,7 +147,7 @@ describe('a model stepped as an env', () => {
     const start = env.state.slice();
     await env.step(new Float32Array(lanes), all(lanes));
     for (let lane = 0; lane < lanes; lane++) expect(env.state[lane * 3]! - start[lane * 3]!).to.be.closeTo(1 + ((2 + lane) % 3), 1e-5);
-    // Fourteen lanes a member at most, so a tile of sixteen; lanes are not all asked of all members.
+    // Fourteen lanes a member at most, so a tile of sixteen, a multiple of four; lanes are not all asked of all members.
     expect(model.rowsOfCalls).to.deep.equal([48]);
   });
 

@@ -158,7 +158,7 @@ function summaryOf({ env, updates, patience }: TrainOptions, trained: TrainedMod
 /** All that is known when training is over, or stopped: each file is the same however often it was interrupted, but for the date. */
 function writeRun(out: string, options: TrainOptions, trained: TrainedModel, transitions: number): void {
   const { json: _, restart: __, ...config } = options;
-  writeModel(out, trained.manifest, trained.predict);
+  writeModel(out, trained.manifest, trained.predict, trained.members);
   writeFileAtomically(
     join(out, 'config.json'),
     `${JSON.stringify(describeRun({ command: commandOf(options), seeds: [options.seed], config }), null, 1)}\n`,

@@ -1,0 +1,114 @@
+import { Rng } from '../math/rng.ts';
+import { tileRows } from './contract.ts';
+
+/** Stream of the episode seed that model noise is drawn from (task 0 and sensor 1 are TaskEnv's). */
+const noiseStream = 2;
+
+/** Which row of a model's call a lane has: lanes are packed by member into equal blocks, padded to a tile, or have a row in each block. */
+export class LaneSlots {
+  /** int32 `[lanes]`: the member an episode keeps. */
+  readonly member: Int32Array;
+  /** int32 `[lanes]`: row of each lane, in the first block if it has one in each. */
+  readonly slot: Int32Array;
+  /** Rows of a block. */
+  tile = 0;
+  /** int32 `[members]`: lanes in each block. */
+  readonly filled: Int32Array;
+  private readonly members: number;
+  private readonly everyMember: boolean;
+  private stale = true;
+
+  constructor(lanes: number, members: number, everyMember = false) {
+    this.member = new Int32Array(lanes);
+    this.slot = new Int32Array(lanes);
+    this.filled = new Int32Array(members);
+    this.members = members;
+    this.everyMember = everyMember;
+  }
+
+  /** @param member - an episode's seed does as well. */
+  assign(lane: number, member: number): void {
+    const assigned = member % this.members;
+    if (this.member[lane] !== assigned) this.stale = true;
+    this.member[lane] = assigned;
+  }
+
+  /** Brings rows up to date. @returns rows of a call. */
+  place(): number {
+    if (!this.stale) return this.tile * this.members;
+    const filled = this.filled.fill(0);
+    for (let lane = 0; lane < this.slot.length; lane++) {
+      const member = this.everyMember ? 0 : this.member[lane]!;
+      this.slot[lane] = filled[member]!;
+      filled[member] = filled[member]! + 1;
+    }
+    this.tile = tiled(Math.max(...filled));
+    for (let lane = 0; lane < this.slot.length; lane++)
+      if (!this.everyMember) this.slot[lane] = this.slot[lane]! + this.member[lane]! * this.tile;
+    this.stale = false;
+    return this.tile * this.members;
+  }
+}
+
+/** @returns rows with their padding. */
+export function tiled(rows: number): number {
+  return Math.ceil(rows / tileRows) * tileRows;
+}
+
+/** Standard normal noise of each lane, from its own generator, alike from step to step by `correlation`. */
+export class LaneNoise {
+  readonly size: number;
+  private readonly correlation: number;
+  private readonly rngs: Rng[];
+  /** float32 `[lanes, size]`: noise of each lane's next step; empty without correlation. */
+  private readonly pending: Float32Array;
+
+  constructor(lanes: number, size: number, correlation = 0) {
+    this.size = size;
+    this.correlation = correlation;
+    this.rngs = Array.from({ length: lanes }, () => new Rng(0));
+    this.pending = new Float32Array(correlation > 0 ? lanes * size : 0);
+  }
+
+  start(lane: number, seed: number): void {
+    this.rngs[lane]!.seed(seed, noiseStream);
+    if (this.correlation > 0) this.rngs[lane]!.normals(this.pending, lane * this.size, this.size);
+  }
+
+  /** Writes a lane's noise of this step. */
+  draw(lane: number, into: Float32Array, at: number): void {
+    this.rngs[lane]!.normals(into, at, this.size);
+    if (this.correlation > 0) this.carry(lane, into, at);
+  }
+
+  /** The lane's generator: 6 numbers. */
+  save(lane: number): number[] {
+    return this.rngs[lane]!.save();
+  }
+
+  load(lane: number, saved: readonly number[]): void {
+    this.rngs[lane]!.load(saved);
+  }
+
+  /** What a lane carries from step to step beside its generator; a view. */
+  kept(lane: number): Float32Array {
+    const width = this.pending.length / this.rngs.length;
+    return this.pending.subarray(lane * width, (lane + 1) * width);
+  }
+
+  /** Uses the pending noise in place of the fresh one, which moves it on: a first-order autoregression, standard normal at every step. */
+  private carry(lane: number, noise: Float32Array, at: number): void {
+    const innovation = Math.sqrt(1 - this.correlation * this.correlation);
+    const pending = this.kept(lane);
+    for (let i = 0; i < this.size; i++) {
+      const used = pending[i]!;
+      pending[i] = this.correlation * used + innovation * noise[at + i]!;
+      noise[at + i] = used;
+    }
+  }
+}
+
+/** Whether something read is the state of a generator. */
+export function isSavedRng(rng: unknown): rng is number[] {
+  return Array.isArray(rng) && rng.length === 6 && rng.every(Number.isFinite);
+}
