@@ -7,7 +7,7 @@ import { registry } from '../../src/index.ts';
 import { type Machine, machine, root } from '../machine.ts';
 import { codeHash } from './code-hash.ts';
 import { compare, type Returns } from './learnable.ts';
-import { searches, searchSeed } from './learnable-tasks.ts';
+import { searches, searchSeed, uncounted } from './learnable-tasks.ts';
 
 export interface KeptSearch {
   readonly env: string;
@@ -72,8 +72,8 @@ async function find(id: string, config: ArsConfig, onProgress: (progress: ArsPro
 }
 
 function configOf(id: string): ArsConfig {
-  const config = searches[id];
-  if (!config) throw new Error(`no search for ${id}; there is one for ${Object.keys(searches).join(', ')}`);
+  const config = searches[id] ?? uncounted[id];
+  if (!config) throw new Error(`no search for ${id}; there is one for ${Object.keys({ ...searches, ...uncounted }).join(', ')}`);
   return config;
 }
 

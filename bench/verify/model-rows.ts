@@ -11,6 +11,7 @@ import { imaginedRows } from './imagined-rows.ts';
 import { goldenErrors } from './onnx-goldens.ts';
 import { resumeRows } from './resume-rows.ts';
 import type { Context, Measured, Row } from './row.ts';
+import { skillRows } from './skill-rows.ts';
 import { thetaRows } from './theta-rows.ts';
 
 /** Steps of one run of the graph: as many as a trainer takes. */
@@ -89,5 +90,6 @@ export const modelRows: readonly Row[] = [
   ...formatRows,
   ...hostileModelRows,
   ...resumeRows,
+  ...skillRows,
   ...thetaRows,
 ];

@@ -89,6 +89,35 @@ export class TransitionRecorder {
   }
 }
 
+/** Keeps every so many-th episode apart. @returns the others, and those; copies. */
+export function splitEpisodes(data: Transitions, oneIn: number): [others: Transitions, apart: Transitions] {
+  const rows: [number[], number[]] = [[], []];
+  let [ordinal, last] = [-1, Number.NaN];
+  for (let row = 0; row < data.count; row++) {
+    if (data.episode[row] !== last) ordinal++;
+    last = data.episode[row]!;
+    rows[ordinal % oneIn === oneIn - 1 ? 1 : 0].push(row);
+  }
+  return [pickRows(data, rows[0]), pickRows(data, rows[1])];
+}
+
+function pickRows(data: Transitions, rows: readonly number[]): Transitions {
+  const pick = (values: Float64Array) => {
+    const width = values.length / Math.max(1, data.count);
+    const picked = new Float64Array(rows.length * width);
+    rows.forEach((row, i) => void picked.set(values.subarray(row * width, (row + 1) * width), i * width));
+    return picked;
+  };
+  return {
+    count: rows.length,
+    state: pick(data.state),
+    action: pick(data.action),
+    command: pick(data.command),
+    next: pick(data.next),
+    episode: Int32Array.from(rows, (row) => data.episode[row]!),
+  };
+}
+
 /** sha256 over everything that training sees. */
 export function transitionsHash(data: Transitions): string {
   return sha256Hex(packSections({ count: data.count }, partsOf(data)));

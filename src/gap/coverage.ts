@@ -56,14 +56,24 @@ export function coverageOf(
   return { overall, elements: single };
 }
 
+/** What coverage is told from. */
+export type Dreams = Pick<PairedRollouts, 'entries' | 'starts' | 'horizon' | 'samples' | 'truth' | 'imaginedSamples'>;
+
+/** Share of all elements of all starts inside the central interval of that level, one number. */
+export function meanCoverage(dreams: Dreams, horizon: number, level: number): number {
+  const elements = elementsOf(dreams.entries);
+  const shares = coveredShares(dreams, elements, horizon, [level]);
+  return mean(shares.filter((_, i) => i % (elements.length + 1) === 0));
+}
+
 /** float64 `[starts, levels, 1 + size]`: column 0 the share of covered elements, the others 0 or 1. */
-function coveredShares(rollouts: PairedRollouts, elements: readonly Element[], horizon: number, levels: readonly number[]): Float64Array {
+function coveredShares(rollouts: Dreams, elements: readonly Element[], horizon: number, levels: readonly number[]): Float64Array {
   const width = elements.length + 1;
   const inside = new Float64Array(rollouts.starts * levels.length * width);
   const draws = new Float64Array(rollouts.samples);
   for (let start = 0; start < rollouts.starts; start++) {
     for (const element of elements) {
-      const truth = gatherDraws(rollouts, element, start, horizon, draws);
+      const truth = gatherDraws(rollouts, element, elements.length, start, horizon, draws);
       draws.sort();
       for (let at = 0; at < levels.length; at++) {
         const row = (start * levels.length + at) * width;
@@ -77,9 +87,8 @@ function coveredShares(rollouts: PairedRollouts, elements: readonly Element[], h
 }
 
 /** Writes the samples of one element at one step and returns truth, both on a line: angles relative to the samples' circular mean, quaternions on truth's side. */
-function gatherDraws(rollouts: PairedRollouts, element: Element, start: number, horizon: number, draws: Float64Array): number {
+function gatherDraws(rollouts: Dreams, element: Element, size: number, start: number, horizon: number, draws: Float64Array): number {
   const { samples, imaginedSamples, truth } = rollouts;
-  const size = rollouts.scale.length;
   const steps = rollouts.horizon + 1;
   const truthRow = (start * steps + horizon) * size;
   for (let sample = 0; sample < samples; sample++) {

@@ -18,6 +18,8 @@ export interface HeldOut {
   readonly action: Float64Array;
   /** `[starts, horizon, commandSize]` */
   readonly command: Float64Array;
+  /** `[starts, horizon, stateSize]`: what followed. */
+  readonly following: Float64Array;
   /** int32 `[starts]`: which episode a start is from. */
   readonly episode: Int32Array;
 }
@@ -43,6 +45,7 @@ export function drawHeldOut(task: AnyTask, data: Transitions, starts: number, ho
     state: gather(data.state, chosen, size, 1),
     action: gather(data.action, chosen, data.action.length / data.count, horizon),
     command: gather(data.command, chosen, task.commands.length, horizon),
+    following: gather(data.next, chosen, size, horizon),
     episode: Int32Array.from(chosen, (row) => data.episode[row]!),
   };
 }

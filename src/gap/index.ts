@@ -1,4 +1,5 @@
 export * from './bootstrap.ts';
+export * from './calibrate-rollouts.ts';
 export * from './counterfactual.ts';
 export * from './coverage.ts';
 export * from './error-over-horizon.ts';
@@ -19,4 +20,5 @@ export * from './run-gap.ts';
 export * from './statistics.ts';
 export * from './summary.ts';
 export * from './thresholds.ts';
+export * from './train-calibrated.ts';
 export * from './trust-horizon.ts';

@@ -8,7 +8,7 @@ import { predictedEntries } from '../world-model/contract.ts';
 import type { Counterfactuals } from './counterfactual.ts';
 import { type HeldOut, predictedScale } from './held-out.ts';
 import { fitLinearReference, rolloutLinear } from './linear-reference.ts';
-import { type PairedRollouts, rowsAtStep } from './paired-rollouts.ts';
+import { type PairedRollouts, type Reals, rowsAtStep } from './paired-rollouts.ts';
 
 /** Share of an element's standard deviation taken as sensor noise: where truth, started so far off, drifts to is the floor of any prediction. */
 export const SENSOR_NOISE_SHARE = 0.0005;
@@ -117,7 +117,7 @@ export async function playMean(env: TaskEnv, heldOut: HeldOut, copies: number, s
   return meanOverSamples(rows, heldOut.starts, copies, rows.length / heldOut.starts / copies, angleElements(predictedEntries(env.task)));
 }
 
-interface Played {
+export interface Played {
   /** float64 `[starts, copies, horizon + 1, size]`, predicted elements. */
   readonly rows: Float64Array;
   /** float64 `[starts, copies]` */
@@ -125,7 +125,7 @@ interface Played {
 }
 
 /** Plays every start `copies` times (copy c with seed + c), as many at once as the env has lanes. */
-async function play(
+export async function play(
   env: TaskEnv,
   heldOut: HeldOut,
   copies: number,
@@ -187,7 +187,8 @@ function copyRows(env: TaskEnv, predicted: Int32Array, played: Played, first: nu
   }
 }
 
-function perturb(truth: TaskEnv, heldOut: HeldOut, scale: Float64Array, rng: Rng): Float64Array {
+/** The starts, each dynamic element moved by normal noise of a share of its scale. @param scale - of each predicted element. */
+export function perturb(truth: TaskEnv, heldOut: HeldOut, scale: Reals, rng: Rng, share = SENSOR_NOISE_SHARE): Float64Array {
   const state = heldOut.state.slice();
   const dynamic = new Set(elementsWithRole(truth.spec, 'dynamic'));
   // The scale has an element for every predicted one; signals arise anew and are left alone.
@@ -196,7 +197,7 @@ function perturb(truth: TaskEnv, heldOut: HeldOut, scale: Float64Array, rng: Rng
     predicted.forEach((element, i) => {
       if (!dynamic.has(element)) return;
       const at = start * truth.spec.size + element;
-      state[at] = state[at]! + SENSOR_NOISE_SHARE * scale[i]! * rng.normal();
+      state[at] = state[at]! + share * scale[i]! * rng.normal();
     });
   return state;
 }

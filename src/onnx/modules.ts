@@ -114,13 +114,16 @@ export function gaussianHead(
  * summed over the last axis and any leading ones (members), averaged over the batch axis (the one before the last).
  *
  * @param target - of the mean's shape, or broadcasting to it.
+ * @param beta - terms weigh by the variance to this power, which is not differentiated: 0 = likelihood; 1 = gradients of the mean as with squared errors.
  * @returns float `[]`.
+ * @see Seitzer et al. 2022, "On the pitfalls of heteroscedastic uncertainty estimation with probabilistic neural networks", for beta.
  */
-export function gaussianLoss(builder: GraphBuilder, { mean, logVariance }: Gaussian, target: Tensor): Tensor {
+export function gaussianLoss(builder: GraphBuilder, { mean, logVariance }: Gaussian, target: Tensor, beta = 0): Tensor {
   return builder.scope('gaussian-loss', () => {
     const squared = builder.square(builder.sub(mean, target));
     const terms = builder.add(builder.mul(squared, builder.exp(builder.neg(logVariance))), logVariance);
-    return builder.reduceSum(builder.reduceMean(terms, [-2]));
+    const weighted = beta === 0 ? terms : builder.mul(terms, builder.stopGradient(builder.exp(builder.mul(logVariance, beta))));
+    return builder.reduceSum(builder.reduceMean(weighted, [-2]));
   });
 }
 

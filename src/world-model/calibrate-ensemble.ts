@@ -1,4 +1,5 @@
 /** From what members say of rows they were kept from to how wide, and how persistent, the noise of a dream has to be. */
+import { normalShareBelow } from '../math/normal.ts';
 
 /** What calibration reads: float32 `[members, rows, targets]` and `[rows, targets]`, all normalised. */
 export interface EnsembleOutputs {
@@ -32,6 +33,8 @@ const normal90 = 1.6448536269514722;
  * and truth falls between them. Above 20 the deviations say nothing.
  */
 const factorRange = { low: 0.2, high: 20 } as const;
+/** Of a mixture known in full: it tells by itself when the draws stand on too few points. */
+const lowestUnseenFactor = 0.005;
 const highestCorrelation = 0.9;
 /** Errors over the claimed deviation are cut to this: one beyond counts no more. */
 const largestResidual = 3;
@@ -110,18 +113,47 @@ function residualOf(
   return { row, error: target[row * targets + element]! - mean[at(judge)]!, variance, disagreement: spread * (2 - 1 / members) };
 }
 
+/** What rows that no member has seen are calibrated on. */
+export type UnseenOutputs = Omit<EnsembleOutputs, 'keptFrom' | 'episode'>;
+
+/**
+ * The same from rows that no member has seen: what a dream draws one step ahead is then known in full, a mixture of the members' normal distributions,
+ * and c is the one for which its central 90 % holds as many of what came next. How persistent the noise has to be is left to dreams of many steps.
+ */
+export function calibrateOnUnseen(outputs: UnseenOutputs): Calibration {
+  const factor = bisectFactor((tried) => mixtureCoverage(outputs, tried), lowestUnseenFactor);
+  return { factor, rows: outputs.rows - outputs.from, correlation: 0 };
+}
+
 /**
  * The factor c with which √(c²·variance + disagreement) holds 90 % of the errors, within .2 … 20.
- * Bisection on log c: coverage grows with c.
  */
 export function coverageFactor(residuals: readonly Omit<Residual, 'row'>[]): number {
-  let [low, high] = [Math.log(factorRange.low), Math.log(factorRange.high)];
+  return bisectFactor((factor) => coverage(residuals, factor));
+}
+
+/** Bisection on log c: coverage grows with c. */
+function bisectFactor(coverageOf: (factor: number) => number, lowest: number = factorRange.low): number {
+  let [low, high] = [Math.log(lowest), Math.log(factorRange.high)];
   for (let i = 0; i < 40; i++) {
     const middle = (low + high) / 2;
-    if (coverage(residuals, Math.exp(middle)) < 0.9) low = middle;
+    if (coverageOf(Math.exp(middle)) < 0.9) low = middle;
     else high = middle;
   }
   return Math.exp((low + high) / 2);
+}
+
+function mixtureCoverage({ members, rows, targets, mean, deviation, target, from }: UnseenOutputs, factor: number): number {
+  let inside = 0;
+  for (let at = from * targets; at < rows * targets; at++) {
+    let below = 0;
+    for (let member = 0; member < members; member++) {
+      const i = member * rows * targets + at;
+      below += normalShareBelow((target[at]! - mean[i]!) / (factor * deviation[i]!)) / members;
+    }
+    if (below >= 0.05 && below <= 0.95) inside++;
+  }
+  return inside / ((rows - from) * targets);
 }
 
 function coverage(residuals: readonly Omit<Residual, 'row'>[], factor: number): number {

@@ -88,9 +88,9 @@ function rawInput({ inputs, contexts, commandSize, features }: EnsembleLayout): 
     const range = angleRange(elements);
     const { start, end } = range ?? { start: 0, end: 0 };
     const sines = width + elements.length - start;
-    elements.forEach(({ angle }, i) => {
+    elements.forEach(({ angle, stopped }, i) => {
       if (angle) columns.push(sines + i, sines + end - start + i);
-      else columns.push(width + i);
+      if (!angle || stopped) columns.push(width + i);
     });
     width += elements.length + 2 * (end - start);
     return range;

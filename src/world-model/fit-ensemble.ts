@@ -2,9 +2,9 @@
 import { GroundtwinError } from '../errors.ts';
 import { Rng } from '../math/rng.ts';
 import { type OnnxRuntime, TrainingProgram, type TrainingState } from '../onnx/index.ts';
-import { type Calibration, calibrateEnsemble } from './calibrate-ensemble.ts';
+import { type Calibration, calibrateEnsemble, calibrateOnUnseen } from './calibrate-ensemble.ts';
 import { compileEnsembleHeads, compileEnsembleTraining, type EnsembleConfig } from './ensemble.ts';
-import { geometricMean, type HeldOut, type HeldOutJudge, holdOut, openHeldOutJudge } from './held-out-error.ts';
+import { geometricMean, type HeldOut, type HeldOutJudge, holdBack, holdOut, openHeldOutJudge } from './held-out-error.ts';
 
 export type Weights = Readonly<Record<string, Float32Array>>;
 
@@ -19,6 +19,8 @@ export interface FitJob {
   readonly episode: Int32Array;
   /** Calibrate on the rows from this one on. */
   readonly calibrateFrom: number;
+  /** Whether no member trains on those rows. Otherwise each member is kept from a few rows, and what it says of them is calibrated on. */
+  readonly heldBack?: boolean;
   readonly config: EnsembleConfig;
   readonly updates: number;
   readonly seed: number;
@@ -105,7 +107,9 @@ export async function fitEnsemble(runtime: OnnxRuntime, job: FitJob, hooks: FitH
   const { members } = job.config;
   const elites = job.elites ?? members;
   const isJudged = job.patience !== undefined || elites < members;
-  const heldOut = holdOut(job.rows, members, isJudged && (elites < members || members === 1));
+  const heldOut = job.heldBack
+    ? holdBack(job.rows, job.calibrateFrom)
+    : holdOut(job.rows, members, isJudged && (elites < members || members === 1));
   const rng = new Rng(job.seed);
   const compiled = compileEnsembleTraining(job.features, job.targets, job.config, rng.fork());
   const program = await TrainingProgram.open(runtime, compiled);
@@ -213,15 +217,16 @@ async function calibrate(runtime: OnnxRuntime, job: FitJob, weights: Weights, me
   const session = await runtime.load(compileEnsembleHeads(job.features, job.targets, config, weights), { name: 'ensemble heads' });
   const { mean, deviation } = await session.run({ input: { type: 'float32', data: job.input, dims: [job.rows, job.features] } });
   await session.release();
-  return calibrateEnsemble({
+  const outputs = {
     members,
     rows: job.rows,
     targets: job.targets,
     mean: mean!.data as Float32Array,
     deviation: deviation!.data as Float32Array,
     target: job.target,
-    keptFrom: judge.map((member) => (member < 0 ? member : member % members)),
-    episode: job.episode,
     from: job.calibrateFrom,
-  });
+  };
+  return job.heldBack
+    ? calibrateOnUnseen(outputs)
+    : calibrateEnsemble({ ...outputs, keptFrom: judge.map((member) => (member < 0 ? member : member % members)), episode: job.episode });
 }

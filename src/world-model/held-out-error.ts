@@ -22,6 +22,11 @@ export function holdOut(rows: number, members: number, fromAll: boolean): HeldOu
   return { judge: keptFrom(rows, 2 * members).map((member) => (member < members ? member : -1)), fromAll };
 }
 
+/** No member sees the rows from this one on, and all are judged on them. */
+export function holdBack(rows: number, from: number): HeldOut {
+  return { judge: Int32Array.from({ length: rows }, (_, row) => (row < from ? -1 : 0)), fromAll: true };
+}
+
 /** Judged on at most so many rows a member, evenly spaced: so many tell enough, and judging stays cheap beside learning. */
 const mostRows = 1024;
 /** Errors below this, in variances, are as good as none: an element that never moves would otherwise have its rounding counted. */

@@ -44,6 +44,8 @@ export interface TrainOptions extends FitHooks {
   readonly elites?: number;
   /** Newest share of the transitions to calibrate on, in (0, 1]; default 1. Less where older ones are of a policy that is no longer asked. */
   readonly calibrationShare?: number;
+  /** Episodes that no member trains on, to calibrate on; then no row of the others is kept from a member, and `calibrationShare` says nothing. */
+  readonly heldBack?: Transitions;
   /** Where the fit runs: in this process or in a child. */
   readonly fit: (job: FitJob, hooks: FitHooks) => Promise<FitResult>;
 }
@@ -66,19 +68,21 @@ export interface TrainedModel {
 export async function trainEnsemble(task: AnyTask, data: Transitions, options: TrainOptions): Promise<TrainedModel> {
   const config = options.config ?? ensembleDefaults;
   requireJudging(options, config);
-  const layout = layoutOf(task);
-  const inputs = encodeInputs(layout, data);
-  const targets = encodeTargets(layout, data);
-  const scaling = options.scaling ?? scalingOf(layout, inputs, targets);
+  const layout = layoutOf(task, config);
+  const seen = encode(layout, data);
+  const scaling = options.scaling ?? scalingOf(layout, seen);
+  const { heldBack } = options;
+  const all = heldBack ? appended(seen, encode(layout, heldBack)) : seen;
   const fitted = await options.fit(
     {
-      input: normalise(inputs, scaling.inputMean, scaling.inputScale),
-      target: normalise(targets, scaling.targetMean, scaling.targetScale),
-      rows: data.count,
+      input: normalise(all.input, scaling.inputMean, scaling.inputScale),
+      target: normalise(all.target, scaling.targetMean, scaling.targetScale),
+      rows: all.episode.length,
       features: layout.features,
       targets: layout.targets.length,
-      episode: data.episode,
-      calibrateFrom: Math.floor(data.count * (1 - calibrationShareOf(options))),
+      episode: all.episode,
+      calibrateFrom: heldBack ? data.count : Math.floor(data.count * (1 - calibrationShareOf(options))),
+      ...(heldBack ? { heldBack: true } : {}),
       config,
       updates: options.updates,
       seed: options.seed,
@@ -106,10 +110,40 @@ export async function trainEnsemble(task: AnyTask, data: Transitions, options: T
   };
 }
 
-function scalingOf(layout: EnsembleLayout, inputs: Float64Array, targets: Float64Array): Normalisation {
-  const input = columnScale(inputs, layout.features);
-  const target = columnScale(targets, layout.targets.length);
+function scalingOf(layout: EnsembleLayout, seen: Encoded): Normalisation {
+  const input = columnScale(seen.input, layout.features);
+  const target = columnScale(seen.target, layout.targets.length);
   return { inputMean: input.mean, inputScale: input.scale, targetMean: target.mean, targetScale: target.scale };
+}
+
+/** Rows as the networks see them, before scaling. */
+interface Encoded {
+  readonly input: Float64Array;
+  readonly target: Float64Array;
+  readonly episode: Int32Array;
+}
+
+function encode(layout: EnsembleLayout, data: Transitions): Encoded {
+  return { input: encodeInputs(layout, data), target: encodeTargets(layout, data), episode: data.episode };
+}
+
+/** Episodes of the second are numbered on. */
+function appended(first: Encoded, second: Encoded): Encoded {
+  const later = (first.episode.at(-1) ?? -1) + 1;
+  return {
+    input: joined(first.input, second.input),
+    target: joined(first.target, second.target),
+    episode: Int32Array.from({ length: first.episode.length + second.episode.length }, (_, row) =>
+      row < first.episode.length ? first.episode[row]! : later + second.episode[row - first.episode.length]!,
+    ),
+  };
+}
+
+function joined(first: Float64Array, second: Float64Array): Float64Array {
+  const values = new Float64Array(first.length + second.length);
+  values.set(first);
+  values.set(second, first.length);
+  return values;
 }
 
 function manifestOf(
@@ -149,8 +183,12 @@ function manifestOf(
       ...judgingOf(options, config, fitted),
     },
     calibration: {
-      method: 'spread of the ensemble brought to hold 90 % of the errors of members on rows they were kept from',
-      share: calibrationShareOf(options),
+      ...(options.heldBack
+        ? { method: 'central 90 % of the mixture of members brought to hold 90 % of rows that none has seen' }
+        : {
+            method: 'spread of the ensemble brought to hold 90 % of the errors of members on rows they were kept from',
+            share: calibrationShareOf(options),
+          }),
       rows: fitted.calibration.rows,
       factor: fitted.calibration.factor,
     },

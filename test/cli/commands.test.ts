@@ -212,6 +212,11 @@ describe('the command line', () => {
       expect(trust.familiarity.mean).to.have.length(4);
       expect(trust, '1,000 steps show no threshold').to.not.have.property('drift');
     }).timeout(60_000);
+    it('refuses to be accurate about fewer episodes than it has to hold back', async () => {
+      const few = await groundtwin(['train-model', ...env, '--data', data, '--out', place.in('accurate'), '--accurate']);
+      expect(few.code).to.equal(1);
+      expect(few.err).to.match(/DATA_INVALID: .*0 moments are followed by 40 steps.*512 are needed/);
+    });
 
     it('records the same from the same seed; a flag wins over the variable, that over the default', async () => {
       const record = async (name: string, flags: string[], variables = {}) => {

@@ -6,7 +6,14 @@ import fc from 'fast-check';
 import { randomPolicy } from '../../agents/index.ts';
 import { bytesOf, packSections, unpackSections } from '../../src/core/sections.ts';
 import { recordEpisode } from '../../src/data/record.ts';
-import { readTransitions, TransitionRecorder, type Transitions, transitionsHash, writeTransitions } from '../../src/data/transitions.ts';
+import {
+  readTransitions,
+  splitEpisodes,
+  TransitionRecorder,
+  type Transitions,
+  transitionsHash,
+  writeTransitions,
+} from '../../src/data/transitions.ts';
 import { isGroundtwinError } from '../../src/errors.ts';
 import { registry } from '../../src/index.ts';
 
@@ -194,5 +201,26 @@ describe('recorded transitions', () => {
     expect(episodeReturn).to.equal(steps);
     expect(recorder.transitions().count).to.equal(steps);
     await env.close();
+  });
+});
+
+describe('splitting episodes', () => {
+  it('keeps every so many-th whole, whatever their numbers, and loses none', () => {
+    const episode = Int32Array.of(0, 0, 3, 3, 3, 4, 9, 9);
+    const count = episode.length;
+    const column = (width: number) => Float64Array.from({ length: count * width }, (_, i) => i);
+    const data: Transitions = { count, state: column(2), action: column(1), command: column(1), next: column(2), episode };
+    const [others, apart] = splitEpisodes(data, 2);
+    expect(plain(others)).to.deep.equal({
+      count: 3,
+      state: [0, 1, 2, 3, 10, 11],
+      action: [0, 1, 5],
+      command: [0, 1, 5],
+      next: [0, 1, 2, 3, 10, 11],
+      episode: [0, 0, 4],
+    });
+    expect([...apart.action]).to.deep.equal([2, 3, 4, 6, 7]);
+    expect([...apart.episode]).to.deep.equal([3, 3, 3, 9, 9]);
+    expect(splitEpisodes(data, 5).map((part) => part.count)).to.deep.equal([8, 0]);
   });
 });

@@ -5,6 +5,7 @@ import { float32RuleErrors, worstOperatorRuleError } from '../../bench/verify/on
 import { gradientRules } from '../../src/onnx/gradient-rules.ts';
 import { grad } from '../../src/onnx/gradients.ts';
 import { GraphBuilder } from '../../src/onnx/graph-builder.ts';
+import { gaussianLoss } from '../../src/onnx/modules.ts';
 import { floats, numbers, runGraph, thrown } from './run-graph.ts';
 
 /** Their kernels, or a step of their case, are float32: differences are rough. */
@@ -44,6 +45,23 @@ describe('gradients', () => {
 
   it("agrees with PyTorch's gradients of ensemble, GRU, transformer block and VAE", async () => {
     for (const { name, error } of await goldenErrors()) expect(error, name).to.be.below(2e-5);
+  });
+
+  it('of the Gaussian loss weigh rows by variance to the power beta: as squared errors at 1', async () => {
+    const gradients = async (beta: number) => {
+      const builder = new GraphBuilder();
+      const [mean, logVariance] = [builder.input('mean', 'float32', [2, 1]), builder.input('logVariance', 'float32', [2, 1])];
+      const loss = gaussianLoss(builder, { mean, logVariance }, builder.constant(Float32Array.of(0, 0), 'float32', [2, 1]), beta);
+      const [toMean, toVariance] = grad(builder, loss, [mean, logVariance]);
+      builder.output('toMean', toMean!);
+      builder.output('toVariance', toVariance!);
+      const results = await runGraph(builder, { mean: floats([1, 2], [2, 1]), logVariance: floats([0, Math.log(4)], [2, 1]) });
+      return { toMean: numbers(results.toMean), toVariance: numbers(results.toVariance) };
+    };
+    // (mean² / v + ln v) / 2 a row, v = 1 and 4: to the mean mean / v, to ln v (1 − mean² / v) / 2.
+    expect(await gradients(0)).to.deep.equal({ toMean: [1, 0.5], toVariance: [0, 0] });
+    expect((await gradients(1)).toMean).to.deep.equal([1, 2]);
+    expect((await gradients(0.5)).toMean[1]).to.be.closeTo(1, 1e-6);
   });
 
   it('names operator and scope of a missing rule when the graph is built', () => {

@@ -4,7 +4,7 @@ import { Rng } from '../../src/math/rng.ts';
 import { nodeRuntime, type OnnxRuntime, type OnnxSession } from '../../src/onnx/index.ts';
 import { box } from '../../src/spaces/space.ts';
 import { anyTask, defineTask } from '../../src/task/task.ts';
-import { calibrateEnsemble, type EnsembleOutputs, keptFrom } from '../../src/world-model/calibrate-ensemble.ts';
+import { calibrateEnsemble, calibrateOnUnseen, type EnsembleOutputs, keptFrom } from '../../src/world-model/calibrate-ensemble.ts';
 import { ensembleDefaults } from '../../src/world-model/ensemble.ts';
 import { type FitJob, fitEnsemble } from '../../src/world-model/fit-ensemble.ts';
 import { openModel } from '../../src/world-model/model-folder.ts';
@@ -174,6 +174,14 @@ describe('fitting an ensemble', () => {
     });
   });
 
+  it('shows no member the rows that are held back', async () => {
+    const { runtime: noting, drawn } = watched(runtime);
+    const { calibration } = await fitEnsemble(noting, jobOf({ updates: 500, calibrateFrom: 150, heldBack: true }));
+    for (const rows of membersOf(drawn))
+      expect([...rows].sort((a, b) => a - b)).to.deep.equal(Array.from({ length: 150 }, (_, row) => row));
+    expect(calibration.rows).to.equal(50);
+  });
+
   it('draws other batches from another seed, the same ones from the same', async () => {
     const drawnBy = async (seed: number) => {
       const { runtime: noting, drawn } = watched(runtime);
@@ -191,6 +199,32 @@ describe('fitting an ensemble', () => {
       expect(await rejected(() => trainEnsemble(noisy, transitions(50, 1, even), { ...options, calibrationShare }))).to.include({
         code: 'OPTION_INVALID',
       });
+  });
+});
+
+describe('an ensemble with episodes held back', () => {
+  it('is trained on the others alone, and says what it was calibrated on', async () => {
+    const [data, heldBack] = [transitions(300, 1, even), transitions(100, 2, even)];
+    let seen: FitJob | undefined;
+    const trained = await trainEnsemble(noisy, data, {
+      name: 'noisy',
+      updates: 100,
+      seed: 2,
+      config: { ...ensembleDefaults, members, hidden: [8], batch: 32 },
+      heldBack,
+      fit: (job, hooks) => {
+        seen = job;
+        return fitEnsemble(runtime, job, hooks);
+      },
+    });
+    expect(seen).to.include({ rows: 400, calibrateFrom: 300, heldBack: true });
+    expect([...seen!.episode.slice(298, 302)], 'the same episode would let one go on in the other').to.deep.equal([0, 0, 1, 1]);
+    expect(trained.manifest.calibration).to.include({ rows: 100 });
+    expect(trained.manifest.training).to.include({ transitions: 300 });
+    // Scaled by what is trained on alone.
+    const mean = data.state.reduce((sum, x) => sum + x, 0) / 300;
+    const deviation = Math.sqrt(data.state.reduce((sum, x) => sum + (x - mean) ** 2, 0) / 300);
+    expect(seen!.input[2 * 300]).to.be.closeTo((heldBack.state[0]! - mean) / deviation, 1e-5);
   });
 });
 
@@ -274,6 +308,32 @@ describe('calibrating what members say', () => {
   it('takes deviations as they are when nothing was kept back', () => {
     const none = calibrateEnsemble(outputs(rows, () => 1, { keptFrom: new Int32Array(rows).fill(-1) }));
     expect(none).to.deep.equal({ factor: 1, rows: 0, correlation: 0 });
+  });
+});
+
+describe('calibrating on rows that no member has seen', () => {
+  const rows = 20000;
+  const rng = new Rng(6);
+  const normal = Float64Array.from({ length: rows }, () => rng.normal());
+
+  it('widens what is claimed to what is missed', () => {
+    const { factor, rows: used, correlation } = calibrateOnUnseen(outputs(rows, (row) => 2 * normal[row]!));
+    expect(factor).to.be.closeTo(2, 0.05);
+    expect(used).to.equal(rows);
+    expect(correlation).to.equal(0);
+  });
+
+  it('takes the mixture of the members as it is: right where truth is drawn from it, however far members stand apart', () => {
+    const centre = (member: number) => 4 * (member - 1);
+    const target = Float32Array.from(normal, (value) => centre(rng.integer(members)) + 1.5 * value);
+    expect(calibrateOnUnseen(outputs(rows, (_, member) => centre(member), { target })).factor).to.be.closeTo(1.5, 0.06);
+  });
+
+  it('looks at the rows from the given one on', () => {
+    const late = (row: number) => (row < rows / 2 ? 50 : 1) * normal[row]!;
+    const calibration = calibrateOnUnseen(outputs(rows, late, { from: rows / 2 }));
+    expect(calibration.factor).to.be.closeTo(1, 0.04);
+    expect(calibration.rows).to.equal(rows / 2);
   });
 });
 

@@ -109,6 +109,17 @@ describe('the layout of an ensemble', () => {
     [2 * Math.PI - 6, 0.5, 7].forEach((value, i) => void expect(targets[i]).to.be.closeTo(value, 1e-12));
   });
 
+  it('takes an angle between stops as a number too, where asked', () => {
+    const elbow = anyTask({ ...linear, state: { ...linear.state, angle_rad: { ...linear.state.angle_rad!, limits: [-3, 3] } } });
+    expect(layoutOf(elbow).features).to.equal(6);
+    expect(layoutOf(linear, { stoppedAsNumbers: true }).features, 'no stops').to.equal(6);
+    const layout = layoutOf(elbow, { stoppedAsNumbers: true });
+    expect(layout.features).to.equal(7);
+    const inputs = [...encodeInputs(layout, record(1, 4))];
+    const angle = record(1, 4).state[0]!;
+    [Math.sin(angle), Math.cos(angle), angle].forEach((value, i) => void expect(inputs[i]).to.be.closeTo(value, 1e-12));
+  });
+
   it('scales columns by mean and deviation, constant ones by 1', () => {
     const { mean, scale } = columnScale(Float64Array.of(1, 5, 3, 5), 2);
     expect([...mean, ...scale]).to.deep.equal([2, 5, 1, 1]);
