@@ -9,10 +9,10 @@ import { CemPlanner } from './planner.ts';
 /** A policy that plans from where it looks, decision after decision. @param look - takes the starts; told a seed at the first decision after a reset. */
 export function planning(
   name: string,
-  task: AnyTask,
+  task: Pick<AnyTask, 'actionSpace'>,
   scorer: RolloutScorer,
   config: CemConfig,
-  look: (observation: Values, seed?: number) => void,
+  look: (observation: Values, seed?: number) => void | Promise<void>,
 ): Policy {
   const planner = new CemPlanner(scorer, task.actionSpace, config);
   const chosen = new Float32Array(scorer.starts * scorer.actionSize);
@@ -27,7 +27,7 @@ export function planning(
       planner.reset();
     },
     async act(observation) {
-      look(observation, fresh);
+      await look(observation, fresh);
       fresh = undefined;
       await planner.plan(rng, chosen);
       actions.set(chosen);

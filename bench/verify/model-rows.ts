@@ -9,6 +9,7 @@ import { formatRows } from './format-rows.ts';
 import { hostileModelRows } from './hostile-model-rows.ts';
 import { imaginedRows } from './imagined-rows.ts';
 import { goldenErrors } from './onnx-goldens.ts';
+import { recurrentRows } from './recurrent-rows.ts';
 import { resumeRows } from './resume-rows.ts';
 import type { Context, Measured, Row } from './row.ts';
 import { skillRows } from './skill-rows.ts';
@@ -89,6 +90,7 @@ export const modelRows: readonly Row[] = [
   },
   ...formatRows,
   ...hostileModelRows,
+  ...recurrentRows,
   ...resumeRows,
   ...skillRows,
   ...thetaRows,

@@ -32,6 +32,9 @@ import type { Clock } from '../wire/clock.ts';
 import { requireTask } from '../world-model/contract.ts';
 import { ModelDynamics, type ModelDynamicsOptions } from '../world-model/model-dynamics.ts';
 import { loadModel, type ModelSource } from '../world-model/model-folder.ts';
+import { ObservationEnv } from '../world-model/observation-env.ts';
+import { loadObservationModel, predictsObservations } from '../world-model/observation-folder.ts';
+import type { ObservationModel } from '../world-model/observation-model.ts';
 import type { WorldModel } from '../world-model/world-model.ts';
 import { delayAction } from '../wrappers/delay-action.ts';
 import { noisyObservation } from '../wrappers/noisy-observation.ts';
@@ -56,7 +59,7 @@ export interface MakeOptions extends TwinOptions {
   /** Shows the agent these parameters, as the last elements of its observation. Default false. */
   readonly observeCondition?: boolean;
   /** Folder of a model, its bytes, or one already loaded; required unless the backend is truth. */
-  readonly model?: ModelSource | WorldModel;
+  readonly model?: AnyModel;
   /** Where a model that is loaded here runs: see `ModelIsolation`. Default 'auto'. */
   readonly modelIsolation?: ModelIsolation;
   /** What it may take in a process of its own; an env whose model is stopped rejects its steps with MODEL_STOPPED. */
@@ -232,8 +235,7 @@ export class Registry {
    */
   async loadModel(id: string | AnyTask, source: ModelSource, guard: GuardOptions = {}): Promise<WorldModel> {
     const task = this.task(id);
-    const { runtime, modelWorker } = this.parts;
-    return loadModel(guardedRuntime({ inProcess: runtime, worker: modelWorker }, checkedGuard(task, guard)), source, task);
+    return loadModel(this.guardedRuntime(task, guard), source, task);
   }
 
   private async inProcess(id: string, options: MakeVectorOptions): Promise<SyncVectorEnv> {
@@ -323,12 +325,16 @@ export class Registry {
       case 'truth':
         return this.truth(task, lanes, options.engine, ranges);
       case 'model': {
-        const { model, ...guard } = guarded(task, options);
         const { trust } = options;
-        return this.imagined(task, model, lanes, { ...guard, ...(ranges && { randomize: ranges }), ...(trust !== undefined && { trust }) });
+        return this.dreamed(task, guarded(task, options), lanes, {
+          ...(ranges && { randomize: ranges }),
+          ...(trust !== undefined && { trust }),
+        });
       }
       case 'twin': {
-        const dynamics = await this.modelDynamics(task, guarded(task, options), lanes, { disagreement: true });
+        const { model, ...guard } = guarded(task, options);
+        if (isOfObservations(model)) refuse(task, 'model', 'one of observations', "one that predicts 'state': a twin compares states");
+        const dynamics = await this.modelDynamics(task, { model, ...guard }, lanes, { disagreement: true });
         return new TwinEnv(await this.truth(task, lanes, options.engine, ranges), new TaskEnv(task, dynamics, lanes), dynamics, options);
       }
       default:
@@ -336,25 +342,43 @@ export class Registry {
     }
   }
 
-  private async modelDynamics(
+  /** Either kind of model; its manifest says of which it is. */
+  private async dreamed(
     task: AnyTask,
     { model, ...guard }: GuardedModel,
     lanes: number,
+    options: Omit<ImaginedOptions, keyof GuardOptions>,
+  ): Promise<Backend> {
+    if (!isOfObservations(model)) return this.imagined(task, model, lanes, { ...guard, ...options });
+    for (const option of Object.keys(options))
+      refuse(task, option, 'given', 'absent for a model of observations: it knows no parameters and no state');
+    const loaded = isLoaded(model) ? model : await loadObservationModel(this.guardedRuntime(task, guard), model, task);
+    return new ObservationEnv(task, loaded, lanes, { ownsModel: !isLoaded(model) });
+  }
+
+  private guardedRuntime(task: AnyTask, guard: GuardOptions): OnnxRuntime {
+    const { runtime, modelWorker } = this.parts;
+    return guardedRuntime({ inProcess: runtime, worker: modelWorker }, checkedGuard(task, guard));
+  }
+
+  private async modelDynamics(
+    task: AnyTask,
+    { model, ...guard }: GuardOptions & { readonly model: ModelSource | WorldModel },
+    lanes: number,
     options: Omit<ModelDynamicsOptions, 'ownsModel'>,
   ): Promise<ModelDynamics> {
-    const isLoaded = typeof model !== 'string' && 'predict' in model;
-    if (isLoaded) {
+    if (isLoaded(model)) {
       requireTask(model.manifest.name, model.manifest, task);
       for (const [option, value] of Object.entries(guard)) refuse(task, option, String(value), 'absent for a model that is loaded');
     }
-    const loaded = isLoaded ? model : await this.loadModel(task, model, guard);
-    return new ModelDynamics(task, loaded, lanes, { ...options, ownsModel: !isLoaded });
+    const loaded = isLoaded(model) ? model : await this.loadModel(task, model, guard);
+    return new ModelDynamics(task, loaded, lanes, { ...options, ownsModel: !isLoaded(model) });
   }
 }
 
 /** A model and where it is to run. */
 interface GuardedModel extends GuardOptions {
-  readonly model: ModelSource | WorldModel;
+  readonly model: AnyModel;
 }
 
 /** The task with the parameters in its state that are asked for. */
@@ -406,6 +430,16 @@ async function orClosed<E>(backend: Backend, make: () => E): Promise<E> {
     await backend.close();
     throw error;
   }
+}
+
+type AnyModel = ModelSource | WorldModel | ObservationModel;
+
+function isLoaded<M extends WorldModel | ObservationModel>(model: ModelSource | M): model is M {
+  return typeof model !== 'string' && 'predict' in model;
+}
+
+function isOfObservations(model: AnyModel): model is ModelSource | ObservationModel {
+  return isLoaded<WorldModel | ObservationModel>(model) ? model.manifest.predicts === 'observation' : predictsObservations(model);
 }
 
 function guarded(task: AnyTask, { backend, model, modelIsolation, modelLimits }: MakeOptions): GuardedModel {

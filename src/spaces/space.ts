@@ -177,6 +177,11 @@ export function unflattenInto(flat: Float64Array, values: Values, at = 0): numbe
   return at + length;
 }
 
+/** The arrays that hold a batch or row, parts of a Dict in their order. */
+export function arraysOf(values: Values): TypedArray[] {
+  return ArrayBuffer.isView(values) ? [values as TypedArray] : Object.values(values as Record<string, Values>).flatMap(arraysOf);
+}
+
 /** Whether a row is a member: right length, finite where floats, inside the bounds. */
 export function contains(space: Space, row: Values): boolean {
   if (space.kind === 'dict') {

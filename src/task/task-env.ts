@@ -9,7 +9,7 @@ import { bytesOf, packSections, unpackSections } from '../core/sections.ts';
 import { layOut, type MutableStateView, type StateShape, type StateSpec, type StateView, viewsOver } from '../core/state-spec.ts';
 import { GroundtwinError } from '../errors.ts';
 import { Rng } from '../math/rng.ts';
-import { allocate, copyValues, rowOf, type Space, type TypedArray, type Values } from '../spaces/space.ts';
+import { allocate, arraysOf, copyValues, rowOf, type Space, type TypedArray, type Values } from '../spaces/space.ts';
 import { paramsOfState } from './condition.ts';
 import { sameParams } from './physics-dynamics.ts';
 import { checkRanges, drawParams } from './randomize.ts';
@@ -100,7 +100,7 @@ export class TaskEnv implements Backend {
     this.actionRows = perLane(lanes, (lane) => rowOf(task.actionSpace, this.actions, lane) as TypedArray);
     this.batch = this.makeBatch();
     this.observationRows = perLane(lanes, (lane) => rowOf(task.observationSpace, this.batch.observation, lane));
-    this.floatRows = this.observationRows.map((row) => flatten(row).filter(isFloat));
+    this.floatRows = this.observationRows.map((row) => arraysOf(row).filter(isFloat));
     this.laneParams = perLane(lanes, () => task.params);
     this.taskRngs = perLane(lanes, () => new Rng(0));
     this.sensorRngs = perLane(lanes, () => new Rng(0));
@@ -219,13 +219,13 @@ export class TaskEnv implements Backend {
       taskRng: this.taskRngs[lane]!.save(),
       sensorRng: this.sensorRngs[lane]!.save(),
     };
-    const observation = flatten(this.observationRows[lane]!);
+    const observation = arraysOf(this.observationRows[lane]!);
     return packSections(head, [bytesOf(this.rowAt(this.now, lane)), this.dynamics.save(lane), ...observation.map(bytesOf)]);
   }
 
   load(lane: number, saved: Uint8Array): void {
     const { head, parts } = unpackSections<SavedLane>(saved);
-    const observation = flatten(this.observationRows[lane]!);
+    const observation = arraysOf(this.observationRows[lane]!);
     const row = parts[0];
     const expected = [this.spec.size * 8, parts[1]?.byteLength ?? -1, ...observation.map((leaf) => leaf.byteLength)];
     if (!row || parts.length !== expected.length || parts.some((part, i) => part.byteLength !== expected[i]))
@@ -451,10 +451,6 @@ function isFloat(values: TypedArray): boolean {
 function allFinite(values: TypedArray, start: number, length: number): boolean {
   for (let i = start; i < start + length; i++) if (!Number.isFinite(values[i])) return false;
   return true;
-}
-
-function flatten(values: Values): TypedArray[] {
-  return ArrayBuffer.isView(values) ? [values as TypedArray] : Object.values(values as Record<string, Values>).flatMap(flatten);
 }
 
 function checkEnds(task: AnyTask, dynamics: Dynamics, ranges: Ranges): void {

@@ -39,17 +39,11 @@ export interface ModelFile {
   readonly sha256: string;
 }
 
-/**
- * The graphs of a model. Beside `predict`, three are named by the contract and not served so far; a model that has them is refused rather than half used:
- * `initial() → memory`; `observe(memory, previousAction, observation) → nextMemory`, the posterior by which a recurrent model resyncs; `decode(memory) → observation`.
- */
+/** The graphs of a model of states. One of observations has more: observation-contract.ts. */
 export interface ModelFiles {
   readonly predict: ModelFile;
   /** One graph a member, each for any number of rows; asked in place of `predict`, which then is for hosts that do not know of them. For networks so wide that a call of its own costs a member nothing. */
   readonly members?: readonly ModelFile[];
-  readonly initial?: ModelFile;
-  readonly observe?: ModelFile;
-  readonly decode?: ModelFile;
 }
 
 /** Their names and hashes. @param members - graphs of single members. */
@@ -65,7 +59,6 @@ export interface ModelManifest {
   readonly format: typeof manifestFormat;
   readonly name: string;
   readonly task: { readonly id: string; readonly hash: string };
-  /** `observation` (pixels, black boxes) is reserved and refused with a reason for now. */
   readonly predicts: 'state';
   /** Rows of a call are in this many equal blocks; block m is answered by member m. */
   readonly members: number;
@@ -121,45 +114,70 @@ export function manifestEntries(entries: readonly StateEntry[]): ManifestEntry[]
 }
 
 /**
- * Reads an untrusted manifest.
+ * Reads an untrusted manifest of a model of states.
  * @throws MODEL_REFUSED naming the field that is wrong.
  */
 export function parseManifest(model: string, text: string, task: AnyTask): ModelManifest {
-  const refuse = (problem: string): never => {
-    throw new GroundtwinError('MODEL_REFUSED', { model, problem });
-  };
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
-    refuse('manifest.json is not JSON');
-  }
-  const manifest = parsed as ModelManifest;
-  if (typeof manifest !== 'object' || manifest === null || manifest.format !== manifestFormat)
-    refuse(`manifest.json does not say format '${manifestFormat}'`);
-  if (manifest.predicts !== 'state') refuse(`it predicts '${String(manifest.predicts)}'; only 'state' is served so far`);
-  if (!isCount(manifest.members, 1, maxMembers)) refuse(`members must be an integer from 1 to ${maxMembers}`);
-  if (!isCount(manifest.memorySize, 0, maxMemorySize)) refuse(`memorySize must be an integer from 0 to ${maxMemorySize}`);
+  const refuse = refuserOf(model);
+  const manifest = readManifest<ModelManifest>(text, refuse);
+  if (manifest.predicts !== 'state') refuse(`it predicts '${String(manifest.predicts)}', and here one is asked for that predicts 'state'`);
+  checkShared(manifest, task.id, refuse);
   requireTask(model, manifest, task);
   if (!Array.isArray(manifest.action) || commandsText(manifest.action) !== commandsText(task.commands))
     refuse(`its action entries are not the commands of the task (${commandsText(task.commands)})`);
-  if (!isCount(manifest.noise?.size, 0, maxMemorySize) || !['normal', 'none'].includes(manifest.noise.distribution))
-    refuse("noise must have a distribution 'normal' or 'none' and a size");
-  const { correlation = 0 } = manifest.noise;
-  if (typeof correlation !== 'number' || !(correlation >= 0 && correlation < 1)) refuse('noise.correlation must be in [0, 1)');
-  if (typeof manifest.name !== 'string' || manifest.name.length > 200) refuse('name must be text of at most 200 characters');
-  requireFiles(manifest.files, manifest.members, refuse);
+  const extra = ['initial', 'observe', 'decode'].find(
+    (name) => (manifest.files as unknown as Record<string, unknown> | undefined)?.[name] !== undefined,
+  );
+  if (extra) refuse(`it has a graph '${extra}', which only a model that predicts 'observation' has`);
+  requireFiles(manifest.files, ['predict'], refuse);
+  requireMembers(manifest.files.members, manifest.members, refuse);
   const predicted = widthOf(predictedEntries(task));
   checkTrust(manifest.trust, predicted, refuse);
   checkAdjustment(manifest.adjustment, predicted, refuse);
   return manifest;
 }
 
-/** Holds a model to the task that it is to stand in for, one already loaded too. @throws MODEL_REFUSED saying what differs. */
-export function requireTask(model: string, manifest: ModelManifest, task: AnyTask): void {
-  const refuse = (problem: string): never => {
+export type Refuse = (problem: string) => never;
+
+export function refuserOf(model: string): Refuse {
+  return (problem) => {
     throw new GroundtwinError('MODEL_REFUSED', { model, problem });
   };
+}
+
+/** The text as an object of the right format; nothing else of it is known to be what its type says. */
+export function readManifest<M>(text: string, refuse: Refuse): M {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    refuse('manifest.json is not JSON');
+  }
+  const manifest = parsed as { readonly format?: unknown } | null;
+  if (typeof manifest !== 'object' || manifest === null || manifest.format !== manifestFormat)
+    refuse(`manifest.json does not say format '${manifestFormat}'`);
+  return manifest as M;
+}
+
+/** What manifests of every kind have. */
+export function checkShared(
+  manifest: Pick<ModelManifest, 'name' | 'task' | 'members' | 'memorySize' | 'noise'>,
+  taskId: string,
+  refuse: Refuse,
+): void {
+  if (!isCount(manifest.members, 1, maxMembers)) refuse(`members must be an integer from 1 to ${maxMembers}`);
+  if (!isCount(manifest.memorySize, 0, maxMemorySize)) refuse(`memorySize must be an integer from 0 to ${maxMemorySize}`);
+  if (manifest.task?.id !== taskId) refuse(`it was made for '${String(manifest.task?.id)}', not '${taskId}'`);
+  if (!isCount(manifest.noise?.size, 0, maxMemorySize) || !['normal', 'none'].includes(manifest.noise.distribution))
+    refuse("noise must have a distribution 'normal' or 'none' and a size");
+  const { correlation = 0 } = manifest.noise;
+  if (typeof correlation !== 'number' || !(correlation >= 0 && correlation < 1)) refuse('noise.correlation must be in [0, 1)');
+  if (typeof manifest.name !== 'string' || manifest.name.length > 200) refuse('name must be text of at most 200 characters');
+}
+
+/** Holds a model to the task that it is to stand in for, one already loaded too. @throws MODEL_REFUSED saying what differs. */
+export function requireTask(model: string, manifest: ModelManifest, task: AnyTask): void {
+  const refuse = refuserOf(model);
   if (manifest.task?.id !== task.id) refuse(`it was made for '${String(manifest.task?.id)}', not '${task.id}'`);
   requireSameEntries('state', manifest.state, predictedEntries(task), refuse);
   requireSameEntries('context', manifest.context, contextEntries(task), refuse);
@@ -167,7 +185,7 @@ export function requireTask(model: string, manifest: ModelManifest, task: AnyTas
     refuse(`the state, commands or time step of ${task.id} have changed since it was made; train it anew`);
 }
 
-function checkAdjustment(adjustment: unknown, predicted: number, refuse: (problem: string) => never): void {
+function checkAdjustment(adjustment: unknown, predicted: number, refuse: Refuse): void {
   if (adjustment === undefined) return;
   const { bias, factor } = (adjustment ?? {}) as Adjustment;
   if (!Array.isArray(bias) || bias.length !== predicted || !bias.every(Number.isFinite))
@@ -175,23 +193,24 @@ function checkAdjustment(adjustment: unknown, predicted: number, refuse: (proble
   if (!(Number.isFinite(factor) && factor > 0)) refuse('adjustment.factor must be a number above 0');
 }
 
-function requireFiles(files: unknown, count: number, refuse: (problem: string) => never): void {
-  const unserved = ['initial', 'observe', 'decode'].find((name) => (files as Record<string, unknown> | undefined)?.[name] !== undefined);
-  if (unserved) refuse(`it has a graph '${unserved}', which is not served so far`);
-  const { predict, members } = (files ?? {}) as Partial<ModelFiles>;
-  requireFile('files.predict', predict, refuse);
-  if (members === undefined) return;
-  if (!Array.isArray(members) || members.length !== count) refuse(`files.members must be a list of ${count} files, one a member`);
-  members.forEach((file, member) => void requireFile(`files.members[${member}]`, file, refuse));
+export function requireFiles(files: unknown, names: readonly string[], refuse: Refuse): void {
+  for (const name of names) requireFile(`files.${name}`, (files as Record<string, unknown> | undefined)?.[name], refuse);
 }
 
-function requireFile(what: string, file: ModelFile | undefined, refuse: (problem: string) => never): void {
+function requireMembers(members: unknown, count: number, refuse: Refuse): void {
+  if (members === undefined) return;
+  if (!Array.isArray(members) || members.length !== count) refuse(`files.members must be a list of ${count} files, one a member`);
+  (members as unknown[]).forEach((file, member) => void requireFile(`files.members[${member}]`, file, refuse));
+}
+
+function requireFile(what: string, given: unknown, refuse: Refuse): void {
+  const file = given as Partial<ModelFile> | null | undefined;
   if (typeof file?.path !== 'string' || typeof file.sha256 !== 'string') refuse(`${what} must have a path and a sha256`);
-  if (!/^[A-Za-z0-9_.-]+$/.test(file.path) || file.path.startsWith('.'))
+  if (!/^[A-Za-z0-9_.-]+$/.test(file!.path!) || file!.path!.startsWith('.'))
     refuse(`${what}.path must be a plain file name beside manifest.json`);
 }
 
-function requireSameEntries(what: string, given: unknown, expected: readonly StateEntry[], refuse: (problem: string) => never): void {
+function requireSameEntries(what: string, given: unknown, expected: readonly StateEntry[], refuse: Refuse): void {
   const describe = (entries: readonly ManifestEntry[]) =>
     entries.map((entry) => `${entry?.name}[${entry?.size}] ${entry?.kind} ${entry?.unit}`).join(', ');
   if (!Array.isArray(given)) refuse(`${what} must be a list of entries`);

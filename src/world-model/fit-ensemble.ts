@@ -149,7 +149,7 @@ async function descend({ job, program, judge, samples, rng }: Fit, { checkpoints
   let stopped = false;
   while (!stopped && !isOver(job, { update, best })) {
     const steps = Math.min(chunkUpdates, job.updates - update);
-    const chunk = await program.run(drawBatches(job, samples, steps, rng), learningRateAt(job, update));
+    const chunk = await program.run(drawBatches(job, samples, steps, rng), cosineRate(job.config, update / job.updates));
     update += steps;
     const loss = chunk.loss.reduce((sum, value) => sum + value, 0) / steps / job.config.members;
     if (!Number.isFinite(loss)) throw new GroundtwinError('TRAINING_FAILED', { problem: `the loss is ${loss} at update ${update}` });
@@ -194,9 +194,9 @@ function membersOf(weights: Weights, members: number, kept: readonly number[]): 
   return Object.fromEntries(Object.entries(weights).map(([name, values]) => [name, blocks(values)]));
 }
 
-/** Half a cosine from the full rate down to `finalLearningRate` of it (Loshchilov & Hutter 2017, without restarts). */
-function learningRateAt({ config, updates }: FitJob, update: number): number {
-  const share = (1 + Math.cos((Math.PI * update) / updates)) / 2;
+/** Half a cosine from the full rate down to `finalLearningRate` of it (Loshchilov & Hutter 2017, without restarts). @param progress - 0 to 1. */
+export function cosineRate(config: Pick<EnsembleConfig, 'learningRate' | 'finalLearningRate'>, progress: number): number {
+  const share = (1 + Math.cos(Math.PI * progress)) / 2;
   return config.learningRate * (config.finalLearningRate + (1 - config.finalLearningRate) * share);
 }
 

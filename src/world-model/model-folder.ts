@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { writeFileAtomically } from '../data/atomic-file.ts';
 import { GroundtwinError, isGroundtwinError } from '../errors.ts';
 import { sha256Hex } from '../math/hash.ts';
-import { inspectModel, type OnnxRuntime, type OnnxSession } from '../onnx/index.ts';
+import { inspectModel, type ModelInspection, type OnnxRuntime, type OnnxSession } from '../onnx/index.ts';
 import type { AnyTask } from '../task/task.ts';
 import { AdjustedModel } from './adjusted-model.ts';
 import { contextEntries, type ModelManifest, parseManifest, predictedEntries, tileRows, widthOf } from './contract.ts';
@@ -44,18 +44,31 @@ export function writeModel(folder: string, manifest: ModelManifest, predict: Uin
  * @throws MODEL_MISSING, MODEL_REFUSED, MODEL_INVALID; MODEL_STOPPED from a runtime with limits.
  */
 export async function loadModel(runtime: OnnxRuntime, source: ModelSource, task: AnyTask): Promise<WorldModel> {
-  const { name, text, part } = typeof source === 'string' ? inFolder(source) : inMemory(source);
+  const { name, text, part } = partsOf(source);
   const manifest = parseManifest(name, text(), task);
   const members = manifest.files.members?.map(({ path }) => part(path));
   return openModel(runtime, name, manifest, part(manifest.files.predict.path), task, members);
 }
 
-function inFolder(folder: string) {
+/** What a model consists of. */
+export interface ModelParts {
+  readonly name: string;
+  /** Of its manifest. @throws MODEL_MISSING, MODEL_REFUSED. */
+  text(): string;
+  /** One of its files. @throws MODEL_MISSING, MODEL_REFUSED. */
+  part(path: string): Uint8Array;
+}
+
+export function partsOf(source: ModelSource): ModelParts {
+  return typeof source === 'string' ? inFolder(source) : inMemory(source);
+}
+
+function inFolder(folder: string): ModelParts {
   const text = () => new TextDecoder().decode(readPart(folder, 'manifest.json', maxManifestBytes));
   return { name: folder, text, part: (path: string) => readPart(folder, path, maxFileBytes) };
 }
 
-function inMemory({ manifest, files }: ModelBytes) {
+function inMemory({ manifest, files }: ModelBytes): ModelParts {
   const name = 'a model in memory';
   const part = (path: string): Uint8Array => {
     if (Object.hasOwn(files ?? {}, path)) return files[path]!;
@@ -73,8 +86,8 @@ export async function openModel(
   task: AnyTask,
   members?: readonly Uint8Array[],
 ): Promise<WorldModel> {
-  requireModestCall(name, manifest);
-  const { files } = manifest;
+  const { files, members: count, state, action, context, noise, memorySize } = manifest;
+  requireModestCall(name, count, widthOf(state) + action.length + widthOf(context) + noise.size + memorySize);
   for (const [file, bytes] of [
     [files.predict, predict] as const,
     ...(members ?? []).map((bytes, i) => [files.members![i]!, bytes] as const),
@@ -96,16 +109,21 @@ export async function openModel(
   return model;
 }
 
-/** What the host itself must hold ready, before any graph is asked. */
-function requireModestCall(name: string, { members, state, action, context, noise, memorySize }: ModelManifest): void {
-  const width = widthOf(state) + action.length + widthOf(context) + noise.size + memorySize;
+/** What the host itself must hold ready, before any graph is asked. @param width - of all inputs together. */
+export function requireModestCall(name: string, members: number, width: number): void {
   const bytes = 4 * tileRows * members * width;
   if (bytes > maxCallBytes) refuse(name, `its smallest call takes ${bytes} bytes, over the limit of ${maxCallBytes}`);
 }
 
+/** What a graph asks for and gives. @throws MODEL_REFUSED for one that must not be run, MODEL_INVALID. */
+export function inspectSafely(name: string, bytes: Uint8Array): ModelInspection {
+  const graph = inspectModel(bytes, name);
+  refuseUnsafeGraph(name, bytes, graph);
+  return graph;
+}
+
 function checkGraph(name: string, manifest: ModelManifest, predict: Uint8Array, task: AnyTask): void {
-  const graph = inspectModel(predict, name);
-  refuseUnsafeGraph(name, predict, graph);
+  const graph = inspectSafely(name, predict);
   const predicted = widthOf(predictedEntries(task));
   const inputs = {
     state: predicted,
@@ -125,12 +143,14 @@ function checkGraph(name: string, manifest: ModelManifest, predict: Uint8Array, 
   requireTensors(name, 'output', graph.outputs, outputs, manifest.memorySize > 0 ? ['sample', 'nextMemory'] : ['sample']);
 }
 
-function requireTensors(
+/** @param fixedRows - of a graph whose rows are not free. */
+export function requireTensors(
   model: string,
   what: string,
-  found: ReturnType<typeof inspectModel>['inputs'],
+  found: ModelInspection['inputs'],
   widths: Readonly<Record<string, number>>,
   required: readonly string[],
+  fixedRows?: number,
 ): void {
   for (const key of required) if (!found.some((tensor) => tensor.name === key)) refuse(model, `its graph has no ${what} '${key}'`);
   for (const { name, dtype, shape } of found) {
@@ -143,7 +163,10 @@ function requireTensors(
     const last = shape.at(-1);
     if (shape.length !== 2 || (typeof last === 'number' && last !== width))
       refuse(model, `${what} '${name}' has shape [${shape}]; it must be [rows, ${width}]`);
-    if (typeof shape[0] === 'number') refuse(model, `${what} '${name}' is fixed to ${shape[0]} rows; the first axis must be free`);
+    if (fixedRows !== undefined && typeof shape[0] === 'number' && shape[0] !== fixedRows)
+      refuse(model, `${what} '${name}' has ${shape[0]} rows; it must have ${fixedRows}`);
+    if (fixedRows === undefined && typeof shape[0] === 'number')
+      refuse(model, `${what} '${name}' is fixed to ${shape[0]} rows; the first axis must be free`);
   }
 }
 

@@ -1,0 +1,92 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { compileInference, nodeRuntime } from '../../src/onnx/index.ts';
+import type { ObservationManifest } from '../../src/world-model/observation-contract.ts';
+import { loadObservationModel, openObservationModel, writeObservationModel } from '../../src/world-model/observation-folder.ts';
+import { registryOf } from '../contracts/stub-backends.ts';
+import { walker } from '../contracts/stub-tasks.ts';
+import { stubGraphs, stubManifest } from './observation-stub.ts';
+
+const graphs = stubGraphs();
+const manifest = stubManifest(walker, graphs);
+const floats = (name: string, width: number) => ({ name, dtype: 'float32', shape: ['rows', width] }) as const;
+
+describe('the folder of a model of observations', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'observation-model-'));
+  });
+  afterEach(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const loaded = () => loadObservationModel(nodeRuntime(), folder, walker);
+  const refusal = async (act: () => Promise<unknown>) => {
+    const error = (await act().catch((error: unknown) => error)) as Error & { code: string };
+    return `${error.code}: ${error.message}`;
+  };
+  const refusalOf = (parts: Partial<Record<keyof ObservationManifest, unknown>>) => {
+    writeObservationModel(folder, { manifest, graphs });
+    writeFileSync(join(folder, 'manifest.json'), JSON.stringify({ ...manifest, ...parts }));
+    return refusal(loaded);
+  };
+
+  it('comes back as it was written, and is an env of its own', async () => {
+    writeObservationModel(folder, { manifest, graphs });
+    const model = await loaded();
+    expect([...(await model.initial())]).to.deep.equal([0, -1, 0, 5, -1, 0]);
+    const rows = 32;
+    const memory = new Float32Array(rows * 3).fill(1);
+    const seen = await model.observe({ rows, memory, previousAction: new Float32Array(rows), observation: memory });
+    expect(seen[0]).to.equal(2);
+    expect([...(await model.decode(rows, memory))]).to.deep.equal([...memory]);
+    await model.close();
+    const env = await registryOf(walker).make(walker.id, { backend: 'model', model: folder });
+    const { observation } = await env.reset({ seed: 1 });
+    expect((observation as Float32Array)[0]).to.be.closeTo(5, 0.5);
+    await env.close();
+  });
+
+  it('is refused where its manifest does not fit the task', async () => {
+    expect(await refusalOf({ predicts: 'state' })).to.match(/^MODEL_REFUSED.*predicts 'state'/);
+    expect(await refusalOf({ observation: { size: 2 } })).to.include('observation.size is 2, the task has 3');
+    expect(await refusalOf({ action: {} })).to.include('action.size is undefined, the task has 1');
+    expect(await refusalOf({ memorySize: 0 })).to.include('memorySize must be at least 1');
+    expect(await refusalOf({ members: 65 })).to.include('members must be an integer from 1 to 64');
+    expect(await refusalOf({ task: { ...manifest.task, hash: 'other' } })).to.include('spaces or time step of Walker-v0 have changed');
+    expect(await refusalOf({ files: { ...manifest.files, decode: undefined } })).to.include('files.decode must have a path and a sha256');
+    expect(await refusalOf({ files: { ...manifest.files, observe: { path: '../observe.onnx', sha256: '' } } })).to.include(
+      'plain file name',
+    );
+    expect(await refusalOf({ files: { ...manifest.files, observe: manifest.files.decode } })).to.match(/no output 'nextMemory'/);
+    expect(await refusalOf({ files: { ...manifest.files, observe: { path: 'observe.onnx', sha256: 'other' } } })).to.include(
+      'sha256 differs',
+    );
+  });
+
+  it('is refused where a graph is of another shape', async () => {
+    const open = (name: 'initial' | 'decode', bytes: Uint8Array) => {
+      const spoilt = stubGraphs({ [name]: bytes });
+      return refusal(() => openObservationModel(nodeRuntime(), 'spoilt', stubManifest(walker, spoilt), spoilt));
+    };
+    const wide = compileInference({
+      parameters: [],
+      inputs: [floats('memory', 4)],
+      build: (builder, _, { memory }) => ({ observation: builder.slice(memory!, 1, 0, 3) }),
+    });
+    expect(await open('decode', wide)).to.match(/^MODEL_REFUSED.*'memory' has shape/);
+    const one = compileInference({
+      parameters: [],
+      inputs: [],
+      build: (builder) => ({ memory: builder.param('start', [1, 3], new Float32Array(3)) }),
+    });
+    expect(await open('initial', one)).to.include("'memory' has 1 rows; it must have 2");
+  });
+
+  it('is refused where one of states is asked for', async () => {
+    writeObservationModel(folder, { manifest, graphs });
+    expect(await refusal(() => registryOf(walker).loadModel(walker.id, folder))).to.match(/^MODEL_REFUSED.*predicts 'observation'/);
+    expect(await refusal(() => registryOf(walker).makeVector(walker.id, { backend: 'twin', model: folder }))).to.match(/^OPTION_INVALID.*a twin compares states/);
+  });
+});
