@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { TaskEnv } from '../../src/task/task-env.ts';
+import { tileRows } from '../../src/world-model/contract.ts';
 import { keepsTheContract } from './env-contract.ts';
 import { manifestFor, registryOf, StubModel } from './stub-backends.ts';
 import { delayedCart } from './stub-tasks.ts';
@@ -49,7 +50,7 @@ describe('a delayed actuator', () => {
             expect(await commandsOf(env, actions)).to.deep.equal(shifted(actions, delaySteps));
           }
           expect(
-            felt.filter((_, row) => row % 16 === 0),
+            felt.filter((_, row) => row % tileRows === 0),
             'what the network was told',
           ).to.deep.equal(shifted(actions, delaySteps));
         }),

@@ -87,6 +87,8 @@ describe('the folder of a model of observations', () => {
   it('is refused where one of states is asked for', async () => {
     writeObservationModel(folder, { manifest, graphs });
     expect(await refusal(() => registryOf(walker).loadModel(walker.id, folder))).to.match(/^MODEL_REFUSED.*predicts 'observation'/);
-    expect(await refusal(() => registryOf(walker).makeVector(walker.id, { backend: 'twin', model: folder }))).to.match(/^OPTION_INVALID.*a twin compares states/);
+    expect(await refusal(() => registryOf(walker).makeVector(walker.id, { backend: 'twin', model: folder }))).to.match(
+      /^OPTION_INVALID.*a twin compares states/,
+    );
   });
 });
