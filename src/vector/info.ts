@@ -1,13 +1,21 @@
 import type { InfoColumns } from '../core/backend.ts';
+import type { TypedArray } from '../spaces/space.ts';
 
-/** A copy that shares no memory with the env. */
-export function cloneColumns(columns: InfoColumns): InfoColumns {
+/** A copy that shares no memory with the env. @param former - a copy that nobody needs any more: its memory is used where it fits. */
+export function cloneColumns<C extends InfoColumns>(columns: C, former?: InfoColumns): C {
   const copy: Record<string, InfoColumns[string]> = {};
   for (const key in columns) {
     const column = columns[key]!;
-    copy[key] = ArrayBuffer.isView(column) || Array.isArray(column) ? column.slice() : cloneColumns(column as InfoColumns);
+    if (ArrayBuffer.isView(column)) copy[key] = cloneArray(column as TypedArray, former?.[key]);
+    else copy[key] = Array.isArray(column) ? column.slice() : cloneColumns(column as InfoColumns, former?.[key] as InfoColumns | undefined);
   }
-  return copy;
+  return copy as C;
+}
+
+function cloneArray(values: TypedArray, former: unknown): TypedArray {
+  if (!(former instanceof (values.constructor as new () => TypedArray)) || former.length !== values.length) return values.slice();
+  former.set(values);
+  return former;
 }
 
 /**

@@ -69,6 +69,8 @@ export class SyncVectorEnv implements VectorEnv {
   private readonly takeActions: ActionTaker;
   private readonly actions: Values;
   private observation: Values;
+  /** Memory of the last same-step result, where it may be used again. */
+  private former: InfoColumns | undefined;
   private closed = false;
   /** A step or reset is going on that waits for something. */
   private isBusy = false;
@@ -257,20 +259,22 @@ export class SyncVectorEnv implements VectorEnv {
 
   /** Begins anew what ended on this step, and keeps how it ended. */
   private async sameStepResult(): Promise<VectorStepResult> {
+    const { reward, terminated, truncated } = this.backend.batch;
+    const kept = cloneColumns(
+      { reward, terminated, truncated, finalObservation: this.observation as InfoColumns, finalInfo: this.info(this.backend.batch) },
+      this.former,
+    );
+    if (!this.copy) this.former = kept;
     // A lane restored as ended is begun anew, but nothing of it ended on this step.
     const finalMask = new Uint8Array(this.lanes);
-    const ended = new Uint8Array(this.lanes);
     for (let lane = 0; lane < this.lanes; lane++) {
-      ended[lane] = this.stage[lane] === stages.ended ? 1 : 0;
-      finalMask[lane] = ended[lane]! & this.active[lane]!;
+      this.resetMask[lane] = this.stage[lane] === stages.ended ? 1 : 0;
+      finalMask[lane] = this.resetMask[lane]! & this.active[lane]!;
     }
-    const { batch } = this.backend;
-    const kept = { reward: batch.reward.slice(), terminated: batch.terminated.slice(), truncated: batch.truncated.slice() };
-    const finalInfo = cloneColumns(this.info(batch));
-    const finalObservation = cloneValues(this.observation) as InfoColumns;
-    await this.nextEpisodes(ended);
+    await this.nextEpisodes(this.resetMask);
+    const { finalObservation, finalInfo, ...ends } = kept;
     const final = finalMask.includes(1) ? { finalMask, finalObservation, finalInfo } : { finalMask };
-    return { observation: this.given(this.observation), ...kept, info: { ...this.info(batch), ...final } };
+    return { observation: this.given(this.observation), ...ends, info: { ...this.info(this.backend.batch), ...final } };
   }
 
   private async nextEpisodes(mask: Uint8Array): Promise<void> {

@@ -58,6 +58,7 @@ export class ModelDynamics implements Dynamics {
   private readonly noise: LaneNoise;
   private readonly memory: Float32Array;
   private input: PredictionInput;
+  private largest: PredictionInput;
 
   constructor(task: AnyTask, model: WorldModel, lanes: number, options: ModelDynamicsOptions = {}) {
     const predicted = predictedEntries(task);
@@ -82,6 +83,7 @@ export class ModelDynamics implements Dynamics {
     this.noise = new LaneNoise(lanes, noise.size, this.noiseIsNormal ? noise.correlation : 0);
     this.memory = new Float32Array(lanes * model.manifest.memorySize);
     this.input = this.allocateInput(0);
+    this.largest = this.input;
     const figures = () => new Float64Array(lanes * this.predicted.length).fill(Number.NaN);
     this.uncertainty = { scale: figures(), disagreement: figures(), mean: figures(), deviation: figures() };
   }
@@ -97,7 +99,7 @@ export class ModelDynamics implements Dynamics {
 
   async advance(rows: LaneRows, active: Uint8Array): Promise<void> {
     const count = this.slots.place();
-    if (this.input.rows !== count) this.input = this.allocateInput(count);
+    if (this.input.rows !== count) this.input = this.inputOf(count);
     this.feed(rows, active);
     const prediction = await this.model.predict(this.input, this.everyMember);
     this.take(rows, active, prediction);
@@ -213,12 +215,30 @@ export class ModelDynamics implements Dynamics {
     }
   }
 
+  /** Of the memory of the largest call so far: where episodes end, lanes change members and rows come and go at every step. */
+  private inputOf(rows: number): PredictionInput {
+    if (rows > this.largest.rows) this.largest = this.allocateInput(rows);
+    const { rows: all, filled, into, state, action, context, noise, memory } = this.largest;
+    const cut = (values: Float32Array) => values.subarray(0, (values.length / all) * rows);
+    return {
+      rows,
+      ...(filled && { filled }),
+      into: cut(into!),
+      state: cut(state),
+      action: cut(action),
+      context: cut(context),
+      noise: cut(noise),
+      memory: cut(memory),
+    };
+  }
+
   private allocateInput(rows: number): PredictionInput {
     const { noise, memorySize } = this.model.manifest;
     const floats = (width: number) => new Float32Array(rows * width);
     return {
       rows,
       ...(this.everyMember ? {} : { filled: this.slots.filled }),
+      into: floats(this.predicted.length),
       state: floats(this.predicted.length),
       action: floats(this.actionSize),
       context: floats(this.context.length),

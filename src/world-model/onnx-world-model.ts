@@ -5,13 +5,16 @@ import { type ModelManifest, widthOf } from './contract.ts';
 import { tiled } from './lane-rows.ts';
 import type { Prediction, PredictionInput, WorldModel } from './world-model.ts';
 
+/** What is fed to a graph. */
+type Column = Exclude<keyof PredictionInput, 'rows' | 'filled' | 'into'>;
+
 /** A loaded `predict` graph, or one of each member, which are then asked in its stead: each for the rows it has. */
 export class OnnxWorldModel implements WorldModel {
   readonly manifest: ModelManifest;
   readonly fingerprint: string;
   /** One for all members, or one a member. */
   private readonly sessions: readonly OnnxSession[];
-  private readonly widths: Readonly<Record<Exclude<keyof PredictionInput, 'rows' | 'filled'>, number>>;
+  private readonly widths: Readonly<Record<Column, number>>;
   /** Width of each output that the graph gives, of those the contract knows. */
   private readonly known: Readonly<Record<string, number>>;
   private readonly every: readonly string[];
@@ -41,28 +44,18 @@ export class OnnxWorldModel implements WorldModel {
   async predict(input: PredictionInput, spread = true): Promise<Prediction> {
     const { members } = this.manifest;
     if (this.sessions.length < members || members === 1) return this.ask(this.sessions[0]!, input, spread);
-    const { rows, filled, ...columns } = input;
+    const { rows, filled, into } = input;
     const tile = rows / members;
-    const joined: { -readonly [K in keyof Prediction]: Prediction[K] } = { sample: new Float32Array(rows * this.widths.state) };
+    const joined: { -readonly [K in keyof Prediction]: Prediction[K] } = { sample: into ?? new Float32Array(rows * this.widths.state) };
     for (const [member, session] of this.sessions.entries()) {
       const own = tiled(filled?.[member] ?? tile);
       if (own === 0) continue;
-      const share = (values: Float32Array) =>
-        values.subarray((values.length / rows) * member * tile, (values.length / rows) * (member * tile + own));
-      const { state, action, context, noise, memory } = columns;
-      const asked = {
-        rows: own,
-        state: share(state),
-        action: share(action),
-        context: share(context),
-        noise: share(noise),
-        memory: share(memory),
-      };
-      const answer = await this.ask(session, asked, spread);
-      for (const [key, values] of Object.entries(answer) as [keyof Prediction, Float32Array][]) {
+      const answer = await this.ask(session, shareOf(input, member * tile, own), spread);
+      for (const key in answer) {
+        const values = answer[key as keyof Prediction]!;
         const width = values.length / own;
-        joined[key] ??= new Float32Array(rows * width);
-        joined[key].set(values, member * tile * width);
+        joined[key as keyof Prediction] ??= new Float32Array(rows * width);
+        joined[key as keyof Prediction]!.set(values, member * tile * width);
       }
     }
     return joined;
@@ -71,13 +64,17 @@ export class OnnxWorldModel implements WorldModel {
   private async ask(session: OnnxSession, input: PredictionInput, spread: boolean): Promise<Prediction> {
     const feeds: Record<string, OnnxTensor> = {};
     for (const name of session.inputNames) {
-      const key = name as Exclude<keyof PredictionInput, 'rows' | 'filled'>;
+      const key = name as Column;
       feeds[name] = { type: 'float32', data: input[key], dims: [input.rows, this.widths[key]] };
     }
     const results = await session.run(feeds, spread ? this.every : this.withoutSpread);
-    const given = (name: string) => this.checked(name, results[name]?.data as Float32Array | undefined, input.rows);
-    const prediction: { -readonly [K in keyof Prediction]: Prediction[K] } = { sample: given('sample')! };
-    const [mean, scale, memory] = [given('mean'), given('scale'), given('nextMemory')];
+    const { rows } = input;
+    const prediction: { -readonly [K in keyof Prediction]: Prediction[K] } = { sample: this.checked('sample', results, rows)! };
+    const [mean, scale, memory] = [
+      this.checked('mean', results, rows),
+      this.checked('scale', results, rows),
+      this.checked('nextMemory', results, rows),
+    ];
     if (mean) prediction.mean = mean;
     if (scale) prediction.scale = scale;
     if (memory) prediction.memory = memory;
@@ -85,7 +82,8 @@ export class OnnxWorldModel implements WorldModel {
   }
 
   /** Axes without a fixed size are only known once the graph ran. */
-  private checked(name: string, data: Float32Array | undefined, rows: number): Float32Array | undefined {
+  private checked(name: string, results: Readonly<Record<string, OnnxTensor>>, rows: number): Float32Array | undefined {
+    const data = results[name]?.data as Float32Array | undefined;
     const width = this.known[name];
     if (data && data.length !== rows * width!)
       throw new GroundtwinError('MODEL_REFUSED', {
@@ -98,4 +96,21 @@ export class OnnxWorldModel implements WorldModel {
   async close(): Promise<void> {
     for (const session of this.sessions) await session.release();
   }
+}
+
+/** Consecutive rows of a call; views. */
+function shareOf({ rows: all, state, action, context, noise, memory }: PredictionInput, first: number, rows: number): PredictionInput {
+  return {
+    rows,
+    state: rowsOf(state, all, first, rows),
+    action: rowsOf(action, all, first, rows),
+    context: rowsOf(context, all, first, rows),
+    noise: rowsOf(noise, all, first, rows),
+    memory: rowsOf(memory, all, first, rows),
+  };
+}
+
+function rowsOf(values: Float32Array, all: number, first: number, rows: number): Float32Array {
+  const width = values.length / all;
+  return values.subarray(first * width, (first + rows) * width);
 }

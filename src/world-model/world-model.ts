@@ -5,6 +5,8 @@ export interface PredictionInput {
   readonly rows: number;
   /** int32 `[members]`: rows at the beginning of each block that are asked for; the rest is padding, and what is said of it means nothing. Absent = all. */
   readonly filled?: Int32Array;
+  /** `[rows, P]`: memory that samples may be put into, instead of new memory at every step. */
+  readonly into?: Float32Array;
   /** `[rows, S]`, physical units. */
   readonly state: Float32Array;
   /** `[rows, A]`, commands in their units. */
