@@ -1,17 +1,10 @@
 import { Rng } from '../src/math/rng.ts';
 import { mlpParameters } from '../src/onnx/index.ts';
 import type { AnyTask } from '../src/task/task.ts';
-import {
-  contextEntries,
-  filesOf,
-  type ModelManifest,
-  manifestEntries,
-  manifestFormat,
-  predictedEntries,
-  taskHash,
-} from '../src/world-model/contract.ts';
+import { filesOf, type ModelManifest } from '../src/world-model/contract.ts';
 import { type EnsembleConfig, ensembleDefaults, layoutOf, networkSpec } from '../src/world-model/ensemble.ts';
 import { compileEnsemblePredict, compileMembers } from '../src/world-model/ensemble-predict.ts';
+import { manifestTemplate } from '../src/world-model/manifest-template.ts';
 
 /** Standard deviation of an imagined change, in each entry's unit: small, so that long rollouts stay finite. */
 const changeScale = 0.01;
@@ -38,17 +31,9 @@ export function untrainedModel(
   const predict = compileEnsemblePredict(ensemble);
   const members = compileMembers(ensemble);
   const manifest: ModelManifest = {
-    format: manifestFormat,
+    ...manifestTemplate(task),
     name: `untrained ${task.id}`,
-    task: { id: task.id, hash: taskHash(task) },
-    predicts: 'state',
     members: settings.members,
-    state: manifestEntries(predictedEntries(task)),
-    action: task.commands.map(({ name, unit }) => ({ name, unit })),
-    context: manifestEntries(contextEntries(task)),
-    noise: { distribution: 'normal', size: targets },
-    memorySize: 0,
-    outputs: ['sample', 'mean', 'scale'],
     files: filesOf(predict, members),
   };
   return { manifest, predict, members };

@@ -1,4 +1,5 @@
 import type { Pose, ShapeForm } from '../core/scene-spec.ts';
+import type { TrustHorizon } from '../world-model/trust.ts';
 
 /**
  * What a report shows. `GapReport` (src/gap, the same layer, so not imported) has this shape: `test/report` holds the two together.
@@ -79,15 +80,7 @@ export interface GapFigures {
   readonly skill: FanFigures & { readonly steps: readonly number[] };
   readonly validSteps: IntervalFigures & { readonly share: number };
   /** Absent in reports of old. */
-  readonly trust?: {
-    readonly steps: number;
-    readonly honest: number | null;
-    readonly accurate: number;
-    readonly measured: number;
-    readonly coverageFloor: number;
-    readonly errorLimit: number;
-    readonly coverage: (FanFigures & { readonly steps: readonly number[] }) | null;
-  };
+  readonly trust?: TrustHorizon & { readonly coverage: (FanFigures & { readonly steps: readonly number[] }) | null };
   readonly coverage: {
     readonly overall: readonly CoverageFigures[];
     readonly elements: readonly (CoverageFigures & { readonly name: string })[];

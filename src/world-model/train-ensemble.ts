@@ -2,16 +2,7 @@
 import { type Transitions, transitionsHash } from '../data/transitions.ts';
 import { GroundtwinError } from '../errors.ts';
 import type { AnyTask } from '../task/task.ts';
-import {
-  contextEntries,
-  filesOf,
-  type ModelFiles,
-  type ModelManifest,
-  manifestEntries,
-  manifestFormat,
-  predictedEntries,
-  taskHash,
-} from './contract.ts';
+import { filesOf, type ModelFiles, type ModelManifest } from './contract.ts';
 import {
   columnScale,
   type EnsembleConfig,
@@ -25,6 +16,7 @@ import {
 } from './ensemble.ts';
 import { compileEnsemblePredict, compileMembers } from './ensemble-predict.ts';
 import type { FitHooks, FitJob, FitProgress, FitResult } from './fit-ensemble.ts';
+import { manifestTemplate } from './manifest-template.ts';
 
 export interface TrainOptions extends FitHooks {
   readonly name: string;
@@ -154,23 +146,12 @@ function manifestOf(
   fitted: FitResult,
   files: ModelFiles,
 ): ModelManifest {
-  const state = predictedEntries(task);
+  const template = manifestTemplate(task);
   return {
-    format: manifestFormat,
+    ...template,
     name: options.name,
-    task: { id: task.id, hash: taskHash(task) },
-    predicts: 'state',
     members: fitted.members.length,
-    state: manifestEntries(state),
-    action: task.commands.map(({ name, unit }) => ({ name, unit })),
-    context: manifestEntries(contextEntries(task)),
-    noise: {
-      distribution: 'normal',
-      size: state.reduce((sum, entry) => sum + entry.size, 0),
-      correlation: fitted.calibration.correlation,
-    },
-    memorySize: 0,
-    outputs: ['sample', 'mean', 'scale'],
+    noise: { ...template.noise, correlation: fitted.calibration.correlation },
     files,
     training: {
       ...config,

@@ -8,15 +8,8 @@ import { Registry, type RegistryParts } from '../../src/registry/registry.ts';
 import type { AnyTask } from '../../src/task/task.ts';
 import { TaskEnv } from '../../src/task/task-env.ts';
 import { SyncVectorEnv, type SyncVectorEnvOptions } from '../../src/vector/sync-vector-env.ts';
-import {
-  contextEntries,
-  type ModelManifest,
-  manifestEntries,
-  manifestFormat,
-  predictedEntries,
-  taskHash,
-  widthOf,
-} from '../../src/world-model/contract.ts';
+import { type ModelManifest, widthOf } from '../../src/world-model/contract.ts';
+import { manifestTemplate } from '../../src/world-model/manifest-template.ts';
 import type { Prediction, PredictionInput, WorldModel } from '../../src/world-model/world-model.ts';
 import { walker } from './stub-tasks.ts';
 
@@ -71,20 +64,12 @@ export function registryOf(...given: readonly (AnyTask | Partial<RegistryParts>)
   return new Registry({ tasks, engines, runtime: nodeRuntime(), entropy: () => 12345, ...parts });
 }
 
-/** A manifest that fits a task. */
+/** A manifest that fits a task, for a model that gives samples alone. */
 export function manifestFor(task: AnyTask, parts: Partial<ModelManifest> = {}): ModelManifest {
-  const state = predictedEntries(task);
   return {
-    format: manifestFormat,
+    ...manifestTemplate(task),
     name: 'stub',
-    task: { id: task.id, hash: taskHash(task) },
-    predicts: 'state',
-    members: 1,
-    state: manifestEntries(state),
-    action: task.commands.map(({ name, unit }) => ({ name, unit })),
-    context: manifestEntries(contextEntries(task)),
     noise: { distribution: 'none', size: 0 },
-    memorySize: 0,
     outputs: ['sample'],
     files: { predict: { path: 'predict.onnx', sha256: '0'.repeat(64) } },
     ...parts,

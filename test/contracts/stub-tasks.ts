@@ -5,6 +5,28 @@ import { box, dict, type TypedArray } from '../../src/spaces/space.ts';
 import { type AnyTask, anyTask, defineTask } from '../../src/task/task.ts';
 
 const nowhere: SceneSpec = { name: 'nowhere', gravity_mps2: [0, 0, 0], bodies: [], joints: [], actuators: [] };
+/** A task of numbers alone, without physics, for what looks at nothing but the rows of its state. */
+export function bareTask(parts: Pick<AnyTask, 'id' | 'state'> & Partial<AnyTask>): AnyTask {
+  return {
+    summary: '',
+    observationSpace: box({ low: -10, high: 10, shape: [1] }),
+    actionSpace: box({ low: -1, high: 1, shape: [1] }),
+    commands: [{ name: 'push', unit: '1', low: -1, high: 1 }],
+    controlDt_s: 0.1,
+    horizon: 10,
+    params: {},
+    engines: { rapier: { step_s: 0.1 } },
+    scene: () => nowhere,
+    initial() {},
+    place() {},
+    read() {},
+    actuate() {},
+    observe() {},
+    reward: {},
+    ...parts,
+  };
+}
+
 const cube_kgm2: Vector3 = [0.01, 0.01, 0.01];
 
 function ground(name: string, shapes: BodySpec['shapes'] = []): BodySpec {

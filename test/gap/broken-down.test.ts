@@ -8,28 +8,15 @@ import { pairRollouts } from '../../src/gap/pair-rollouts.ts';
 import { registry } from '../../src/index.ts';
 import { Rng } from '../../src/math/rng.ts';
 import { TaskEnv } from '../../src/task/task-env.ts';
-import { manifestEntries, manifestFormat, predictedEntries, taskHash } from '../../src/world-model/contract.ts';
 import { ModelDynamics } from '../../src/world-model/model-dynamics.ts';
 import type { WorldModel } from '../../src/world-model/world-model.ts';
+import { manifestFor } from '../contracts/stub-backends.ts';
 
 const task = registry.task('Pendulum-v0');
 
 /** A model that answers with nothing but NaN. */
 const nonsense: WorldModel = {
-  manifest: {
-    format: manifestFormat,
-    name: 'nonsense',
-    task: { id: task.id, hash: taskHash(task) },
-    predicts: 'state',
-    members: 1,
-    state: manifestEntries(predictedEntries(task)),
-    action: task.commands.map(({ name, unit }) => ({ name, unit })),
-    context: [],
-    noise: { distribution: 'none', size: 0 },
-    memorySize: 0,
-    outputs: ['sample'],
-    files: { predict: { path: 'predict.onnx', sha256: '' } },
-  },
+  manifest: manifestFor(task),
   fingerprint: 'nonsense',
   predict: async ({ state }) => ({ sample: new Float32Array(state.length).fill(Number.NaN) }),
   close: async () => {},

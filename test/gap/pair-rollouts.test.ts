@@ -14,9 +14,8 @@ import {
   skillOverHorizon,
 } from '../../src/gap/index.ts';
 import { Rng } from '../../src/math/rng.ts';
-import { box } from '../../src/spaces/space.ts';
-import { anyTask, defineTask } from '../../src/task/task.ts';
 import { TaskEnv } from '../../src/task/task-env.ts';
+import { bareTask } from '../contracts/stub-tasks.ts';
 import { oracle, pendulum, persistence, swings } from './pendulums.ts';
 
 describe('paired rollouts', () => {
@@ -103,32 +102,17 @@ describe('paired rollouts', () => {
 
   it('keep the noise of each element to its own scale when a signal stands before it', async () => {
     /** A force that is what the command was, then the position it pushes. */
-    const pushed = anyTask(
-      defineTask({
-        id: 'Pushed-v0',
-        summary: '',
-        state: {
-          felt_N: { role: 'signal', kind: 'force', unit: 'N' },
-          position_m: { role: 'dynamic', kind: 'length', unit: 'm' },
-        },
-        observationSpace: box({ low: -10, high: 10, shape: [1] }),
-        actionSpace: box({ low: -1, high: 1, shape: [1] }),
-        commands: [{ name: 'push', unit: 'N', low: -1, high: 1 }],
-        controlDt_s: 0.1,
-        horizon: 10,
-        params: {},
-        engines: { rapier: { step_s: 0.1 } },
-        scene: () => ({ name: '', gravity_mps2: [0, 0, 0], bodies: [], joints: [], actuators: [] }),
-        initial() {},
-        place() {},
-        read() {},
-        actuate(_state, action, _next, command) {
-          command[0] = action[0]!;
-        },
-        observe() {},
-        reward: {},
-      }),
-    );
+    const pushed = bareTask({
+      id: 'Pushed-v0',
+      state: {
+        felt_N: { role: 'signal', kind: 'force', unit: 'N' },
+        position_m: { role: 'dynamic', kind: 'length', unit: 'm' },
+      },
+      commands: [{ name: 'push', unit: 'N', low: -1, high: 1 }],
+      actuate(_state, action, _next, command) {
+        command[0] = action[0]!;
+      },
+    });
     const dynamics: Dynamics = {
       kind: 'truth',
       fingerprint: 'pushed',

@@ -3,36 +3,15 @@ import type { Transitions } from '../../src/data/transitions.ts';
 import { drawHeldOut, rolloutCorrelation, trainCalibrated } from '../../src/gap/index.ts';
 import { Rng } from '../../src/math/rng.ts';
 import { nodeRuntime } from '../../src/onnx/index.ts';
-import { box } from '../../src/spaces/space.ts';
-import { anyTask, defineTask } from '../../src/task/task.ts';
-import { manifestEntries, manifestFormat, predictedEntries, taskHash } from '../../src/world-model/contract.ts';
 import { accurateEnsemble } from '../../src/world-model/ensemble.ts';
 import { fitEnsemble } from '../../src/world-model/fit-ensemble.ts';
 import type { WorldModel } from '../../src/world-model/world-model.ts';
+import { manifestFor } from '../contracts/stub-backends.ts';
+import { bareTask } from '../contracts/stub-tasks.ts';
 import { rejected } from '../onnx/run-graph.ts';
 
 /** A number that is carried along by noise, which a force adds to. */
-const drifting = anyTask(
-  defineTask({
-    id: 'Drifting-v0',
-    summary: '',
-    state: { x: { role: 'dynamic', kind: 'scalar', unit: '1' } },
-    observationSpace: box({ low: -10, high: 10, shape: [1] }),
-    actionSpace: box({ low: -1, high: 1, shape: [1] }),
-    commands: [{ name: 'push', unit: '1', low: -1, high: 1 }],
-    controlDt_s: 1,
-    horizon: 50,
-    params: {},
-    engines: { rapier: { step_s: 1 } },
-    scene: () => ({ name: '', gravity_mps2: [0, 0, 0], bodies: [], joints: [], actuators: [] }),
-    initial() {},
-    place() {},
-    read() {},
-    actuate() {},
-    observe() {},
-    reward: {},
-  }),
-);
+const drifting = bareTask({ id: 'Drifting-v0', state: { x: { role: 'dynamic', kind: 'scalar', unit: '1' } }, horizon: 50 });
 const steps = 50;
 
 /** Episodes in which x moves by noise of .1 that persists by `correlation`. */
@@ -60,20 +39,7 @@ function episodes(count: number, seed: number, correlation: number): Transitions
 
 /** Knows how far x moves a step, and that it cannot know where to. */
 const honestOneStep: WorldModel = {
-  manifest: {
-    format: manifestFormat,
-    name: 'drift',
-    task: { id: drifting.id, hash: taskHash(drifting) },
-    predicts: 'state',
-    members: 1,
-    state: manifestEntries(predictedEntries(drifting)),
-    action: [{ name: 'push', unit: '1' }],
-    context: [],
-    noise: { distribution: 'normal', size: 1 },
-    memorySize: 0,
-    outputs: ['sample'],
-    files: { predict: { path: 'predict.onnx', sha256: '' } },
-  },
+  manifest: manifestFor(drifting, { noise: { distribution: 'normal', size: 1 } }),
   fingerprint: '',
   predict: async ({ state, noise }) => ({ sample: state.map((x, i) => x + 0.1 * noise[i]!) }),
   close: async () => {},

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { suggest } from '../../src/core/suggest.ts';
 import type { WrapperFactory } from '../../src/core/wrapper.ts';
-import { isGroundtwinError } from '../../src/errors.ts';
 import { sha256Hex } from '../../src/math/hash.ts';
 import { compileInference, nodeRuntime, type OnnxRuntime } from '../../src/onnx/index.ts';
 import { mujocoEngine } from '../../src/physics/mujoco-engine.ts';
@@ -15,21 +14,12 @@ import { writeModel } from '../../src/world-model/model-folder.ts';
 import { clipAction } from '../../src/wrappers/clip-action.ts';
 import { rescaleAction } from '../../src/wrappers/rescale-action.ts';
 import { codeOf } from '../contracts/env-contract.ts';
+import { messageOf } from '../contracts/message-of.ts';
 import { manifestFor, registryOf, StubModel } from '../contracts/stub-backends.ts';
 import { delayedCart, twoCarts, walker } from '../contracts/stub-tasks.ts';
 
 const cart = delayedCart(1);
 const registry = registryOf(cart, twoCarts, walker);
-
-async function messageOf(act: () => Promise<unknown>): Promise<string> {
-  try {
-    await act();
-  } catch (error) {
-    if (isGroundtwinError(error)) return `${error.code}: ${error.message}`;
-    throw error;
-  }
-  return 'nothing was thrown';
-}
 
 describe('suggestions', () => {
   const known = ['CartPole-v0', 'CartPoleSwingUp-v0', 'Pendulum-v0'];

@@ -6,7 +6,6 @@ import { untrainedModel } from '../../bench/untrained-model.ts';
 import { verifyReplay } from '../../src/check/verify-replay.ts';
 import { packSections, unpackSections } from '../../src/core/sections.ts';
 import { readReplay } from '../../src/data/read-replay.ts';
-import { isGroundtwinError } from '../../src/errors.ts';
 import { type MakeVectorOptions, make, makeVector, nodeRuntime, recordReplay, registry } from '../../src/index.ts';
 import { conditionOn } from '../../src/task/condition.ts';
 import type { AnyTask } from '../../src/task/task.ts';
@@ -15,6 +14,7 @@ import type { TwinEnv } from '../../src/twin/twin-env.ts';
 import { contextEntries, parseManifest } from '../../src/world-model/contract.ts';
 import { openModel } from '../../src/world-model/model-folder.ts';
 import { codeOf } from '../contracts/env-contract.ts';
+import { messageOf } from '../contracts/message-of.ts';
 import { contactBox, goalArm } from '../contracts/stub-tasks.ts';
 
 const id = 'CartPoleSwingUp-v0';
@@ -39,16 +39,6 @@ const open = (of: AnyTask) => {
   const { manifest, predict } = untrainedModel(of, { members: 2, hidden: [8] });
   return openModel(nodeRuntime(), 'untrained', manifest, predict, of);
 };
-
-async function messageOf(act: () => Promise<unknown>): Promise<string> {
-  try {
-    await act();
-  } catch (error) {
-    if (isGroundtwinError(error)) return `${error.code}: ${error.message}`;
-    throw error;
-  }
-  return 'nothing was thrown';
-}
 
 describe('a task conditioned on physical parameters', () => {
   it('has them as context, with kind and unit from their names, in the order of its parameters', () => {

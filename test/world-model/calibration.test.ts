@@ -2,37 +2,16 @@ import { expect } from 'chai';
 import type { Transitions } from '../../src/data/transitions.ts';
 import { Rng } from '../../src/math/rng.ts';
 import { nodeRuntime, type OnnxRuntime, type OnnxSession } from '../../src/onnx/index.ts';
-import { box } from '../../src/spaces/space.ts';
-import { anyTask, defineTask } from '../../src/task/task.ts';
 import { calibrateEnsemble, calibrateOnUnseen, type EnsembleOutputs, keptFrom } from '../../src/world-model/calibrate-ensemble.ts';
 import { ensembleDefaults } from '../../src/world-model/ensemble.ts';
 import { type FitJob, fitEnsemble } from '../../src/world-model/fit-ensemble.ts';
 import { openModel } from '../../src/world-model/model-folder.ts';
 import { trainEnsemble } from '../../src/world-model/train-ensemble.ts';
+import { bareTask } from '../contracts/stub-tasks.ts';
 import { rejected } from '../onnx/run-graph.ts';
 
 /** A number pushed about by noise of known size. */
-const noisy = anyTask(
-  defineTask({
-    id: 'Noisy-v0',
-    summary: '',
-    state: { x: { role: 'dynamic', kind: 'scalar', unit: '1' } },
-    observationSpace: box({ low: -10, high: 10, shape: [1] }),
-    actionSpace: box({ low: -1, high: 1, shape: [1] }),
-    commands: [{ name: 'push', unit: '1', low: -1, high: 1 }],
-    controlDt_s: 1,
-    horizon: 10,
-    params: {},
-    engines: { rapier: { step_s: 1 } },
-    scene: () => ({ name: '', gravity_mps2: [0, 0, 0], bodies: [], joints: [], actuators: [] }),
-    initial() {},
-    place() {},
-    read() {},
-    actuate() {},
-    observe() {},
-    reward: {},
-  }),
-);
+const noisy = bareTask({ id: 'Noisy-v0', state: { x: { role: 'dynamic', kind: 'scalar', unit: '1' } } });
 
 type Spread = (x: number) => number;
 const even: Spread = () => 0.1;

@@ -2,8 +2,7 @@ import { expect } from 'chai';
 import type { Transitions } from '../../src/data/transitions.ts';
 import { Rng } from '../../src/math/rng.ts';
 import { nodeRuntime, type OnnxTensor } from '../../src/onnx/index.ts';
-import { box } from '../../src/spaces/space.ts';
-import { anyTask, defineTask } from '../../src/task/task.ts';
+import type { AnyTask } from '../../src/task/task.ts';
 import {
   columnScale,
   compileEnsembleHeads,
@@ -17,38 +16,23 @@ import { fitEnsemble } from '../../src/world-model/fit-ensemble.ts';
 import { openModel } from '../../src/world-model/model-folder.ts';
 import { trainEnsemble } from '../../src/world-model/train-ensemble.ts';
 import { codeOf } from '../contracts/env-contract.ts';
+import { bareTask } from '../contracts/stub-tasks.ts';
 
 /**
  * A turning arm and a spring, linear where it can be: angle += rate/10, rate += command − gain/10, felt = 3·command + 100.
  * Row: angle, rate, felt (signal), gain (context), last (memory).
  */
-const linear = anyTask(
-  defineTask({
-    id: 'Linear-v0',
-    summary: '',
-    state: {
-      angle_rad: { role: 'dynamic', kind: 'angle', unit: 'rad' },
-      rate_radps: { role: 'dynamic', kind: 'angularVelocity', unit: 'rad/s' },
-      felt_N: { role: 'signal', kind: 'force', unit: 'N' },
-      gain: { role: 'context', kind: 'scalar', unit: '1' },
-      last: { role: 'memory', kind: 'scalar', unit: '1' },
-    },
-    observationSpace: box({ low: -10, high: 10, shape: [1] }),
-    actionSpace: box({ low: -1, high: 1, shape: [1] }),
-    commands: [{ name: 'torque', unit: 'N·m', low: -1, high: 1 }],
-    controlDt_s: 0.1,
-    horizon: 10,
-    params: {},
-    engines: { rapier: { step_s: 0.1 } },
-    scene: () => ({ name: '', gravity_mps2: [0, 0, 0], bodies: [], joints: [], actuators: [] }),
-    initial() {},
-    place() {},
-    read() {},
-    actuate() {},
-    observe() {},
-    reward: {},
-  }),
-);
+const linear = bareTask({
+  id: 'Linear-v0',
+  state: {
+    angle_rad: { role: 'dynamic', kind: 'angle', unit: 'rad' },
+    rate_radps: { role: 'dynamic', kind: 'angularVelocity', unit: 'rad/s' },
+    felt_N: { role: 'signal', kind: 'force', unit: 'N' },
+    gain: { role: 'context', kind: 'scalar', unit: '1' },
+    last: { role: 'memory', kind: 'scalar', unit: '1' },
+  },
+  commands: [{ name: 'torque', unit: 'N·m', low: -1, high: 1 }],
+});
 const wrap = (angle: number) => Math.atan2(Math.sin(angle), Math.cos(angle));
 const truth = (row: readonly number[], command: number) => [
   wrap(row[0]! + row[1]! / 10),
@@ -110,7 +94,7 @@ describe('the layout of an ensemble', () => {
   });
 
   it('takes an angle between stops as a number too, where asked', () => {
-    const elbow = anyTask({ ...linear, state: { ...linear.state, angle_rad: { ...linear.state.angle_rad!, limits: [-3, 3] } } });
+    const elbow: AnyTask = { ...linear, state: { ...linear.state, angle_rad: { ...linear.state.angle_rad!, limits: [-3, 3] } } };
     expect(layoutOf(elbow).features).to.equal(6);
     expect(layoutOf(linear, { stoppedAsNumbers: true }).features, 'no stops').to.equal(6);
     const layout = layoutOf(elbow, { stoppedAsNumbers: true });

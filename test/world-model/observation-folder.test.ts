@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { compileInference, nodeRuntime } from '../../src/onnx/index.ts';
 import type { ObservationManifest } from '../../src/world-model/observation-contract.ts';
 import { loadObservationModel, openObservationModel, writeObservationModel } from '../../src/world-model/observation-folder.ts';
+import { messageOf } from '../contracts/message-of.ts';
 import { registryOf } from '../contracts/stub-backends.ts';
 import { walker } from '../contracts/stub-tasks.ts';
 import { stubGraphs, stubManifest } from './observation-stub.ts';
@@ -22,14 +23,10 @@ describe('the folder of a model of observations', () => {
     rmSync(folder, { recursive: true });
   });
   const loaded = () => loadObservationModel(nodeRuntime(), folder, walker);
-  const refusal = async (act: () => Promise<unknown>) => {
-    const error = (await act().catch((error: unknown) => error)) as Error & { code: string };
-    return `${error.code}: ${error.message}`;
-  };
   const refusalOf = (parts: Partial<Record<keyof ObservationManifest, unknown>>) => {
     writeObservationModel(folder, { manifest, graphs });
     writeFileSync(join(folder, 'manifest.json'), JSON.stringify({ ...manifest, ...parts }));
-    return refusal(loaded);
+    return messageOf(loaded);
   };
 
   it('comes back as it was written, and is an env of its own', async () => {
@@ -68,7 +65,7 @@ describe('the folder of a model of observations', () => {
   it('is refused where a graph is of another shape', async () => {
     const open = (name: 'initial' | 'decode', bytes: Uint8Array) => {
       const spoilt = stubGraphs({ [name]: bytes });
-      return refusal(() => openObservationModel(nodeRuntime(), 'spoilt', stubManifest(walker, spoilt), spoilt));
+      return messageOf(() => openObservationModel(nodeRuntime(), 'spoilt', stubManifest(walker, spoilt), spoilt));
     };
     const wide = compileInference({
       parameters: [],
@@ -86,8 +83,8 @@ describe('the folder of a model of observations', () => {
 
   it('is refused where one of states is asked for', async () => {
     writeObservationModel(folder, { manifest, graphs });
-    expect(await refusal(() => registryOf(walker).loadModel(walker.id, folder))).to.match(/^MODEL_REFUSED.*predicts 'observation'/);
-    expect(await refusal(() => registryOf(walker).makeVector(walker.id, { backend: 'twin', model: folder }))).to.match(
+    expect(await messageOf(() => registryOf(walker).loadModel(walker.id, folder))).to.match(/^MODEL_REFUSED.*predicts 'observation'/);
+    expect(await messageOf(() => registryOf(walker).makeVector(walker.id, { backend: 'twin', model: folder }))).to.match(
       /^OPTION_INVALID.*a twin compares states/,
     );
   });
