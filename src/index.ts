@@ -73,6 +73,10 @@ export const checkModel = (
 /** Loads an untrusted model of a registered task, from its folder or from bytes; see `Registry.loadModel`. The caller closes it. */
 export const loadModel: Registry['loadModel'] = (id, source, guard) => registry.loadModel(id, source, guard);
 
+/** The same of a model of observations, to plan in with `cemInMemory`. */
+export const loadObservationModel: Registry['loadObservationModel'] = (id, source, guard) =>
+  registry.loadObservationModel(id, source, guard);
+
 /** Observation, reward term by term and end for states and actions of a task, or of a registered one by its id; without physics. @throws OPTION_INVALID, ENV_UNKNOWN. */
 export const evaluateTransitions = (task: string | AnyTask, batch: TransitionBatch): TransitionJudgement =>
   evaluateTransitionsOf(typeof task === 'string' ? registry.task(task) : task, batch);

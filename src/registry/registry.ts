@@ -29,9 +29,10 @@ import { WorkerBackend } from '../vector/worker-backend.ts';
 import type { Isolation, WorkerStarters } from '../vector/worker-protocol.ts';
 import { WorkerVectorEnv } from '../vector/worker-vector-env.ts';
 import type { Clock } from '../wire/clock.ts';
-import { requireTask } from '../world-model/contract.ts';
+import { refuserOf, requireTask } from '../world-model/contract.ts';
 import { ModelDynamics, type ModelDynamicsOptions } from '../world-model/model-dynamics.ts';
 import { loadModel, type ModelSource } from '../world-model/model-folder.ts';
+import { requireSeenTask } from '../world-model/observation-contract.ts';
 import { ObservationEnv } from '../world-model/observation-env.ts';
 import { loadObservationModel, predictsObservations } from '../world-model/observation-folder.ts';
 import type { ObservationModel } from '../world-model/observation-model.ts';
@@ -226,7 +227,8 @@ export class Registry {
   async imagined(id: string | AnyTask, model: ModelSource | WorldModel, lanes = 1, options: ImaginedOptions = {}): Promise<TaskEnv> {
     const task = this.task(id);
     const { randomize, trust = false, ...guard } = options;
-    return new TaskEnv(task, await this.modelDynamics(task, { model, ...guard }, lanes, { trust }), lanes, randomize ? { randomize } : {});
+    const dynamics = await this.modelDynamics(task, { model, ...guard }, lanes, { trust });
+    return orClosed(dynamics, () => new TaskEnv(task, dynamics, lanes, randomize ? { randomize } : {}));
   }
 
   /**
@@ -236,6 +238,12 @@ export class Registry {
   async loadModel(id: string | AnyTask, source: ModelSource, guard: GuardOptions = {}): Promise<WorldModel> {
     const task = this.task(id);
     return loadModel(this.guardedRuntime(task, guard), source, task);
+  }
+
+  /** The same of a model of observations, to plan in. */
+  async loadObservationModel(id: string | AnyTask, source: ModelSource, guard: GuardOptions = {}): Promise<ObservationModel> {
+    const task = this.task(id);
+    return loadObservationModel(this.guardedRuntime(task, guard), source, task);
   }
 
   private async inProcess(id: string, options: MakeVectorOptions): Promise<SyncVectorEnv> {
@@ -335,7 +343,10 @@ export class Registry {
         const { model, ...guard } = guarded(task, options);
         if (isOfObservations(model)) refuse(task, 'model', 'one of observations', "one that predicts 'state': a twin compares states");
         const dynamics = await this.modelDynamics(task, { model, ...guard }, lanes, { disagreement: true });
-        return new TwinEnv(await this.truth(task, lanes, options.engine, ranges), new TaskEnv(task, dynamics, lanes), dynamics, options);
+        return orClosed(dynamics, async () => {
+          const truth = await this.truth(task, lanes, options.engine, ranges);
+          return orClosed(truth, () => new TwinEnv(truth, new TaskEnv(task, dynamics, lanes), dynamics, options));
+        });
       }
       default:
         return refuse(task, 'backend', String(kind), "'truth', 'model' or 'twin'");
@@ -352,8 +363,13 @@ export class Registry {
     if (!isOfObservations(model)) return this.imagined(task, model, lanes, { ...guard, ...options });
     for (const option of Object.keys(options))
       refuse(task, option, 'given', 'absent for a model of observations: it knows no parameters and no state');
-    const loaded = isLoaded(model) ? model : await loadObservationModel(this.guardedRuntime(task, guard), model, task);
-    return new ObservationEnv(task, loaded, lanes, { ownsModel: !isLoaded(model) });
+    if (isLoaded(model)) {
+      requireSeenTask(model.manifest, task, refuserOf(model.manifest.name));
+      requireUnguarded(task, guard);
+      return new ObservationEnv(task, model, lanes);
+    }
+    const loaded = await this.loadObservationModel(task, model, guard);
+    return orClosed(loaded, () => new ObservationEnv(task, loaded, lanes, { ownsModel: true }));
   }
 
   private guardedRuntime(task: AnyTask, guard: GuardOptions): OnnxRuntime {
@@ -369,10 +385,11 @@ export class Registry {
   ): Promise<ModelDynamics> {
     if (isLoaded(model)) {
       requireTask(model.manifest.name, model.manifest, task);
-      for (const [option, value] of Object.entries(guard)) refuse(task, option, String(value), 'absent for a model that is loaded');
+      requireUnguarded(task, guard);
+      return new ModelDynamics(task, model, lanes, options);
     }
-    const loaded = isLoaded(model) ? model : await this.loadModel(task, model, guard);
-    return new ModelDynamics(task, loaded, lanes, { ...options, ownsModel: !isLoaded(model) });
+    const loaded = await this.loadModel(task, model, guard);
+    return orClosed(loaded, () => new ModelDynamics(task, loaded, lanes, { ...options, ownsModel: true }));
   }
 }
 
@@ -422,12 +439,16 @@ function checkedLanes(task: AnyTask, { lanes = 1 }: MakeVectorOptions): number {
   return lanes;
 }
 
-/** Leaves no backend behind when what goes round it does not fit. */
-async function orClosed<E>(backend: Backend, make: () => E): Promise<E> {
+function requireUnguarded(task: AnyTask, guard: GuardOptions): void {
+  for (const [option, value] of Object.entries(guard)) refuse(task, option, String(value), 'absent for a model that is loaded');
+}
+
+/** Leaves nothing open behind when what goes round it does not fit. */
+async function orClosed<E>(opened: { close(): void | Promise<void> }, make: () => E | Promise<E>): Promise<E> {
   try {
-    return make();
+    return await make();
   } catch (error) {
-    await backend.close();
+    await opened.close();
     throw error;
   }
 }

@@ -193,6 +193,14 @@ export class TaskEnv implements Backend {
         allowed: "'truth' to be perturbed",
       });
     refuseUnknownParams(this.task, params);
+    const carried = this.task.conditionedOn?.find((name) => Object.hasOwn(params, name));
+    if (carried !== undefined)
+      throw new GroundtwinError('OPTION_INVALID', {
+        who: this.id,
+        option: 'perturb',
+        value: carried,
+        allowed: 'parameters that its state does not carry: those are fixed within an episode, and told to the model',
+      });
     const changed = { ...this.laneParams[lane], ...params };
     this.dynamics.check?.(changed);
     this.takeParams(lane, changed);

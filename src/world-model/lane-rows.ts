@@ -55,6 +55,18 @@ export function tiled(rows: number): number {
   return Math.ceil(rows / tileRows) * tileRows;
 }
 
+/**
+ * A call of fewer rows in the memory of a larger one, as views: where episodes end, lanes change members, and rows come and go at every step.
+ * Columns are float32 `[rows, …]`; anything else stays as it is.
+ */
+export function firstRows<I extends { readonly rows: number }>(largest: I, rows: number): I {
+  const cut = Object.entries(largest).map(([name, value]: [string, unknown]) => {
+    if (!(value instanceof Float32Array)) return [name, value];
+    return [name, value.subarray(0, (value.length / largest.rows) * rows)];
+  });
+  return { ...(Object.fromEntries(cut) as I), rows };
+}
+
 /** Standard normal noise of each lane, from its own generator, alike from step to step by `correlation`. */
 export class LaneNoise {
   readonly size: number;

@@ -1,5 +1,5 @@
 import { GroundtwinError } from '../errors.ts';
-import { isSavedRng, LaneNoise, LaneSlots } from './lane-rows.ts';
+import { firstRows, isSavedRng, LaneNoise, LaneSlots } from './lane-rows.ts';
 import type { ImagineInput, ObservationModel, ObserveInput } from './observation-model.ts';
 
 /** What a lane holds, as plain parts of a snapshot. */
@@ -25,6 +25,7 @@ export class MemoryLanes {
   private readonly isNoisy: boolean;
   private readonly actionSize: number;
   private input: ImagineInput & ObserveInput;
+  private largest: ImagineInput & ObserveInput;
 
   constructor(model: ObservationModel, lanes: number) {
     const { members, memorySize, noise, observation, action } = model.manifest;
@@ -39,6 +40,7 @@ export class MemoryLanes {
     this.slots = new LaneSlots(lanes, members);
     this.noise = new LaneNoise(lanes, noise.size, this.isNoisy ? noise.correlation : 0);
     this.input = this.allocateInput(0);
+    this.largest = this.input;
   }
 
   /** Begins an episode before its first observation. @param initial - what the model's `initial` gave. */
@@ -107,7 +109,9 @@ export class MemoryLanes {
 
   private place(): void {
     const rows = this.slots.place();
-    if (this.input.rows !== rows) this.input = this.allocateInput(rows);
+    if (this.input.rows === rows) return;
+    if (rows > this.largest.rows) this.largest = this.allocateInput(rows);
+    this.input = firstRows(this.largest, rows);
   }
 
   private allocateInput(rows: number): ImagineInput & ObserveInput {

@@ -5,7 +5,7 @@ import { layOut, type StateView, wrapAngle } from '../core/state-spec.ts';
 import { GroundtwinError } from '../errors.ts';
 import type { AnyTask } from '../task/task.ts';
 import { contextEntries, elementsOf, predictedEntries } from './contract.ts';
-import { isSavedRng, LaneNoise, LaneSlots } from './lane-rows.ts';
+import { firstRows, isSavedRng, LaneNoise, LaneSlots } from './lane-rows.ts';
 import { TrustWatch } from './trust-watch.ts';
 import type { Prediction, PredictionInput, WorldModel } from './world-model.ts';
 
@@ -98,8 +98,7 @@ export class ModelDynamics implements Dynamics {
   }
 
   async advance(rows: LaneRows, active: Uint8Array): Promise<void> {
-    const count = this.slots.place();
-    if (this.input.rows !== count) this.input = this.inputOf(count);
+    this.place();
     this.feed(rows, active);
     const prediction = await this.model.predict(this.input, this.everyMember);
     this.take(rows, active, prediction);
@@ -139,6 +138,13 @@ export class ModelDynamics implements Dynamics {
   private kept(lane: number): Float32Array[] {
     const { memorySize } = this.model.manifest;
     return [this.memory.subarray(lane * memorySize, (lane + 1) * memorySize), this.noise.kept(lane)];
+  }
+
+  private place(): void {
+    const rows = this.slots.place();
+    if (this.input.rows === rows) return;
+    if (rows > this.largest.rows) this.largest = this.allocateInput(rows);
+    this.input = firstRows(this.largest, rows);
   }
 
   private feed(rows: LaneRows, active: Uint8Array): void {
@@ -213,23 +219,6 @@ export class ModelDynamics implements Dynamics {
       uncertainty.mean[lane * size + i] = origin + sum / members;
       uncertainty.deviation[lane * size + i] = scale || members > 1 ? Math.sqrt(spread + variance / members) : Number.NaN;
     }
-  }
-
-  /** Of the memory of the largest call so far: where episodes end, lanes change members and rows come and go at every step. */
-  private inputOf(rows: number): PredictionInput {
-    if (rows > this.largest.rows) this.largest = this.allocateInput(rows);
-    const { rows: all, filled, into, state, action, context, noise, memory } = this.largest;
-    const cut = (values: Float32Array) => values.subarray(0, (values.length / all) * rows);
-    return {
-      rows,
-      ...(filled && { filled }),
-      into: cut(into!),
-      state: cut(state),
-      action: cut(action),
-      context: cut(context),
-      noise: cut(noise),
-      memory: cut(memory),
-    };
   }
 
   private allocateInput(rows: number): PredictionInput {

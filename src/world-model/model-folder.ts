@@ -12,8 +12,8 @@ import { OnnxWorldModel } from './onnx-world-model.ts';
 import { probeModel } from './probe-model.ts';
 import type { WorldModel } from './world-model.ts';
 
-/** A larger file is refused unread. */
-const maxFileBytes = 512 << 20;
+/** Graphs that are larger together are refused unread. */
+const maxGraphBytes = 512 << 20;
 /** What the smallest call of a model may be fed: one tile for every member. */
 const maxCallBytes = 64 << 20;
 /** What people keep beside a model, curves of its training at most. */
@@ -65,7 +65,13 @@ export function partsOf(source: ModelSource): ModelParts {
 
 function inFolder(folder: string): ModelParts {
   const text = () => new TextDecoder().decode(readPart(folder, 'manifest.json', maxManifestBytes));
-  return { name: folder, text, part: (path: string) => readPart(folder, path, maxFileBytes) };
+  let left = maxGraphBytes;
+  const part = (path: string) => {
+    const bytes = readPart(folder, path, left);
+    left -= bytes.length;
+    return bytes;
+  };
+  return { name: folder, text, part };
 }
 
 function inMemory({ manifest, files }: ModelBytes): ModelParts {
@@ -96,17 +102,17 @@ export async function openModel(
     checkGraph(name, manifest, bytes, task);
   }
   const sessions: OnnxSession[] = [];
-  for (const bytes of members ?? [predict]) sessions.push(await runtime.load(bytes, { name }));
-  const { adjustment } = manifest;
-  const graph = new OnnxWorldModel(manifest, sessions);
-  const model = adjustment ? new AdjustedModel(graph, { ...manifest, adjustment }) : graph;
   try {
+    for (const bytes of members ?? [predict]) sessions.push(await runtime.load(bytes, { name }));
+    const { adjustment } = manifest;
+    const graph = new OnnxWorldModel(manifest, sessions);
+    const model = adjustment ? new AdjustedModel(graph, { ...manifest, adjustment }) : graph;
     await probeModel(name, model, task);
+    return model;
   } catch (error) {
-    await model.close();
+    for (const session of sessions) await session.release();
     throw error;
   }
-  return model;
 }
 
 /** What the host itself must hold ready, before any graph is asked. @param width - of all inputs together. */

@@ -9,7 +9,16 @@ import { type Experience, experienceHash, stepsOf } from '../data/experience.ts'
 import { sha256Hex } from '../math/hash.ts';
 import { flatSizeOf, type Leaf, type Space } from '../spaces/space.ts';
 import type { AnyTask } from '../task/task.ts';
-import { checkShared, type ModelFile, type ModelManifest, manifestFormat, readManifest, refuserOf, requireFiles } from './contract.ts';
+import {
+  checkShared,
+  type ModelFile,
+  type ModelManifest,
+  manifestFormat,
+  type Refuse,
+  readManifest,
+  refuserOf,
+  requireFiles,
+} from './contract.ts';
 import type { FitProgress } from './fit-ensemble.ts';
 
 export const graphNames = ['initial', 'observe', 'predict', 'decode'] as const;
@@ -84,7 +93,7 @@ export function parseObservationManifest(model: string, text: string, task: Seen
   if (manifest.predicts !== 'observation')
     refuse(`it predicts '${String(manifest.predicts)}', and here one is asked for that predicts 'observation'`);
   checkShared(manifest, task.id, refuse);
-  if (manifest.task.hash !== seenHash(task)) refuse(`the spaces or time step of ${task.id} have changed since it was made; train it anew`);
+  requireSeenTask(manifest, task, refuse);
   if (manifest.memorySize < 1) refuse('memorySize must be at least 1: all that it knows of the past is in its memory');
   for (const [name, space] of [['observation', task.observationSpace] as const, ['action', task.actionSpace] as const]) {
     const [given, wanted] = [manifest[name]?.size, flatSizeOf(space)];
@@ -92,6 +101,12 @@ export function parseObservationManifest(model: string, text: string, task: Seen
   }
   requireFiles(manifest.files, graphNames, refuse);
   return manifest;
+}
+
+/** Holds a model to the task that it is to stand in for, one already loaded too. @throws MODEL_REFUSED saying what differs. */
+export function requireSeenTask({ task: made }: Pick<ObservationManifest, 'task'>, task: SeenTask, refuse: Refuse): void {
+  if (made?.id !== task.id) refuse(`it was made for '${String(made?.id)}', not '${task.id}'`);
+  if (made.hash !== seenHash(task)) refuse(`the spaces or time step of ${task.id} have changed since it was made; train it anew`);
 }
 
 /** Stands for no bound: a dream that has gone mad stays finite. */

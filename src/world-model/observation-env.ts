@@ -4,6 +4,7 @@ import { GroundtwinError } from '../errors.ts';
 import {
   allocate,
   arraysOf,
+  copyValues,
   flatSizeOf,
   flattenInto,
   rowOf,
@@ -43,9 +44,14 @@ export class ObservationEnv implements Backend {
   private readonly model: ObservationModel;
   private readonly ownsModel: boolean;
   private readonly dream: MemoryLanes;
+  /** What the model's `initial` gave; the same at every reset. */
+  private initial: Float32Array | undefined;
   private readonly bounds: { readonly low: Float64Array; readonly high: Float64Array };
   /** Elements that are integers. */
   private readonly whole: readonly boolean[];
+  private readonly given: Values;
+  private readonly givenRows: readonly Values[];
+  /** float64 `[lanes, A]`, flat. */
   private readonly actions: Float64Array;
   /** One row, flat. */
   private readonly seen: Float64Array;
@@ -70,6 +76,8 @@ export class ObservationEnv implements Backend {
     this.dream = new MemoryLanes(model, lanes);
     this.before = new Float32Array(this.dream.memory.length);
     this.bounds = flatBounds(task.observationSpace);
+    this.given = allocate(task.actionSpace, lanes);
+    this.givenRows = Array.from({ length: lanes }, (_, lane) => rowOf(task.actionSpace, this.given, lane));
     this.actions = new Float64Array(lanes * flatSizeOf(task.actionSpace));
     this.seen = new Float64Array(flatSizeOf(task.observationSpace));
     const observation = allocate(task.observationSpace, lanes);
@@ -96,9 +104,9 @@ export class ObservationEnv implements Backend {
         value: Object.keys(params).join(', ').slice(0, 100),
         allowed: 'absent: a model of observations has no physical parameters',
       });
-    const initial = await this.model.initial();
+    this.initial ??= await this.model.initial();
     this.actions.fill(0);
-    for (let lane = 0; lane < this.lanes; lane++) if (mask[lane]) this.dream.start(lane, seeds[lane]!, initial);
+    for (let lane = 0; lane < this.lanes; lane++) if (mask[lane]) this.dream.start(lane, seeds[lane]!, this.initial);
     this.before.set(this.dream.memory);
     await this.dream.predict(this.actions, mask);
     for (let lane = 0; lane < this.lanes; lane++) {
@@ -110,7 +118,8 @@ export class ObservationEnv implements Backend {
   }
 
   async step(actions: Values, active: Uint8Array): Promise<void> {
-    flattenInto(actions, this.actions);
+    copyValues(actions, this.given);
+    this.givenRows.forEach((row, lane) => void flattenInto(row, this.actions, (lane * this.actions.length) / this.lanes));
     this.before.set(this.dream.memory);
     await this.dream.predict(this.actions, active);
     for (let lane = 0; lane < this.lanes; lane++) {

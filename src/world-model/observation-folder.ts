@@ -13,6 +13,7 @@ import {
   type SeenTask,
 } from './observation-contract.ts';
 import { OnnxObservationModel } from './observation-model.ts';
+import { probeObservationModel } from './probe-model.ts';
 
 /** Writes a model folder; the manifest last, so that a folder with a manifest is whole. */
 export function writeObservationModel(
@@ -57,11 +58,13 @@ export async function openObservationModel(
   const sessions: Partial<Record<GraphName, OnnxSession>> = {};
   try {
     for (const graph of graphNames) sessions[graph] = await runtime.load(graphs[graph], { name: `${name}/${graph}` });
+    const model = new OnnxObservationModel(manifest, sessions as Record<GraphName, OnnxSession>);
+    await probeObservationModel(name, model);
+    return model;
   } catch (error) {
     for (const session of Object.values(sessions)) await session.release();
     throw error;
   }
-  return new OnnxObservationModel(manifest, sessions as Record<GraphName, OnnxSession>);
 }
 
 function checkGraph(name: string, manifest: ObservationManifest, graph: GraphName, bytes: Uint8Array): void {

@@ -3,6 +3,8 @@ import { GroundtwinError, isGroundtwinError } from '../errors.ts';
 import { Rng } from '../math/rng.ts';
 import type { AnyTask } from '../task/task.ts';
 import { contextEntries, elementsOf, predictedEntries, tileRows } from './contract.ts';
+import { MemoryLanes } from './memory-lanes.ts';
+import type { ObservationModel } from './observation-model.ts';
 import type { PredictionInput, WorldModel } from './world-model.ts';
 
 /**
@@ -10,12 +12,33 @@ import type { PredictionInput, WorldModel } from './world-model.ts';
  * @throws MODEL_REFUSED when it fails, returns another number of rows, something that is not finite, or a scale below 0; MODEL_STOPPED.
  */
 export async function probeModel(name: string, model: WorldModel, task: AnyTask): Promise<void> {
+  await probe(name, async () => ({ ...(await model.predict(startsOf(task, model))) }));
+}
+
+/** The same of a model of observations: its first observations, drawn and then taken in, with no action yet. */
+export async function probeObservationModel(name: string, model: ObservationModel): Promise<void> {
+  await probe(name, async () => {
+    const rows = tileRows * model.manifest.members;
+    const dream = new MemoryLanes(model, rows);
+    const [all, still] = [new Uint8Array(rows).fill(1), new Float32Array(rows * model.manifest.action.size)];
+    const initial = await model.initial();
+    for (let lane = 0; lane < rows; lane++) dream.start(lane, lane, initial);
+    await dream.predict(still, all);
+    const { sample, reward, continues } = dream;
+    const imagined = dream.memory.slice();
+    for (let lane = 0; lane < rows; lane++) dream.start(lane, lane, initial);
+    await dream.observe(still, sample, all);
+    const decoded = await model.decode(rows, dream.memory);
+    return { initial, imagined, sample, reward, continue: continues, observed: dream.memory, decoded };
+  });
+}
+
+async function probe(name: string, run: () => Promise<Readonly<Record<string, Float32Array | undefined>>>): Promise<void> {
   const refuse = (problem: string): never => {
     throw new GroundtwinError('MODEL_REFUSED', { model: name, problem });
   };
   try {
-    const prediction = await model.predict(startsOf(task, model));
-    for (const [output, values] of Object.entries(prediction) as [string, Float32Array | undefined][]) {
+    for (const [output, values] of Object.entries(await run())) {
       const odd = values?.find((value) => !Number.isFinite(value) || (output === 'scale' && value < 0));
       if (odd !== undefined) refuse(`on a start of the task its ${output} is ${odd}`);
     }

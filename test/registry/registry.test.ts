@@ -184,6 +184,21 @@ describe('a registry', () => {
       modelWorker: new URL('../../src/model-worker.ts', import.meta.url),
     });
 
+    it('is closed again where the env that it was loaded for is refused', async () => {
+      for (const options of [
+        { backend: 'twin', drift: true },
+        { backend: 'twin', engine: 'bullet' },
+        { backend: 'twin', resync: { every: 0 } },
+        { backend: 'model', randomize: { nothing: { low: 0, high: 1 } } },
+        { backend: 'model', trust: true },
+      ]) {
+        released = 0;
+        const refused = await codeOf(() => counted.make(cart.id, { ...(options as object), model: folder }));
+        expect(refused, JSON.stringify(options)).to.equal('OPTION_INVALID');
+        expect(released, JSON.stringify(options)).to.equal(0);
+      }
+    });
+
     it('in a process of its own steps to the same bits as in this one', async () => {
       const dreamt: number[][] = [];
       for (const modelIsolation of ['none', 'process'] as const) {

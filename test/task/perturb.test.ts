@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { registry } from '../../src/index.ts';
+import { conditionOn } from '../../src/task/condition.ts';
 import { TaskEnv } from '../../src/task/task-env.ts';
 import { ModelDynamics } from '../../src/world-model/model-dynamics.ts';
 import { manifestFor, StubModel } from '../contracts/stub-backends.ts';
@@ -62,6 +63,15 @@ describe('a truth perturbed in the midst of an episode', () => {
       expect(await rejected(async () => env.perturb(0, params as unknown as Record<string, number>))).to.have.property('code', code);
     expect(rows()).to.deep.equal(before);
     expect(env.paramsOf(0)).to.deep.equal(env.task.params);
+  });
+
+  it('leaves alone what the state carries, which is told to the model', async () => {
+    const carried = await registry.truth(conditionOn(env.task, ['mass_kg']), 1);
+    await carried.reset({ mask: Uint8Array.of(1), seeds: Float64Array.of(1) });
+    expect(await rejected(async () => carried.perturb(0, { mass_kg: 2 }))).to.have.property('code', 'OPTION_INVALID');
+    await carried.perturb(0, { hingeDamping_Nmsprad: 0.1 });
+    carried.load(0, carried.save(0));
+    await carried.close();
   });
 
   it('is truth alone: a model has no real thing to change', async () => {

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -275,6 +275,15 @@ describe('a model folder', () => {
     expect(await refusal(manifestOf(good), undefined)).to.include('a link that leads out of its folder');
     rmSync(elsewhere);
     expect(await refusal(`{"format": "${'x'.repeat(5e6)}"}`, undefined)).to.include('over the limit of 4194304');
+  });
+
+  it('holds no more than the limit over all its graphs, however often one is named', async () => {
+    const huge = join(folder, 'huge.onnx');
+    writeFileSync(huge, '');
+    truncateSync(huge, 200 << 20);
+    const file = { path: 'huge.onnx', sha256: '0'.repeat(64) };
+    const told = await refusal(manifestOf(good, { members: 12, files: { predict: file, members: new Array(12).fill(file) } }), undefined);
+    expect(told).to.match(/MODEL_REFUSED: .*huge.onnx has 209715200 bytes, over the limit of 117440512/);
   });
 
   it('may lie in memory', async () => {

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
+import { box, dict } from '../../src/spaces/space.ts';
 import { ObservationEnv } from '../../src/world-model/observation-env.ts';
-import type { OnnxObservationModel } from '../../src/world-model/observation-model.ts';
+import type { ObservationModel, OnnxObservationModel } from '../../src/world-model/observation-model.ts';
 import { codeOf, keepsTheContract } from '../contracts/env-contract.ts';
 import { registryOf } from '../contracts/stub-backends.ts';
 import { walker } from '../contracts/stub-tasks.ts';
@@ -49,6 +50,36 @@ describe('a model of observations as an env', () => {
     expect([...env.batch.truncated]).to.deep.equal([1]);
     expect(env.batch.problems[0]).to.have.property('code', 'PHYSICS_DIVERGED');
     expect(positions(env)).to.deep.equal(before);
+  });
+
+  it('is refused for another task, and with options of how it is to be loaded', async () => {
+    const messages = registryOf(walker, { ...walker, id: 'Runner-v0' });
+    expect(await codeOf(() => messages.make('Runner-v0', { backend: 'model', model }))).to.equal('MODEL_REFUSED');
+    expect(await codeOf(() => messages.make(walker.id, { backend: 'model', model, modelIsolation: 'process' }))).to.equal('OPTION_INVALID');
+  });
+
+  it('gives each lane its own action, of named parts too', async () => {
+    const part = box({ low: -100, high: 100, shape: [1] });
+    const task = { ...walker, actionSpace: dict({ first: part, second: part }) };
+    const asked: number[] = [];
+    const manifest = { ...model.manifest, members: 1, action: { size: 2 } };
+    const flat: ObservationModel = {
+      manifest,
+      fingerprint: '',
+      initial: async () => new Float32Array(3),
+      observe: async ({ memory }) => memory,
+      predict: async ({ rows, memory, action }) => {
+        asked.push(...action);
+        return { nextMemory: memory, sample: memory, reward: new Float32Array(rows), continues: new Float32Array(rows).fill(1) };
+      },
+      decode: async (_rows, memory) => memory,
+      close: async () => {},
+    };
+    const env = new ObservationEnv(task, flat, 2);
+    await env.reset({ mask: all(2), seeds: Float64Array.of(4, 5) });
+    asked.length = 0;
+    await env.step({ first: Float32Array.of(1, 2), second: Float32Array.of(10, 20) }, all(2));
+    expect(asked.slice(0, 4)).to.deep.equal([1, 10, 2, 20]);
   });
 
   it('refuses physical parameters, a twin, which it has no state for, several agents and no lanes', async () => {

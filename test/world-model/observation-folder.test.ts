@@ -81,6 +81,26 @@ describe('the folder of a model of observations', () => {
     expect(await open('initial', one)).to.include("'memory' has 1 rows; it must have 2");
   });
 
+  it('is run once when it is loaded, and refused where that gives numbers that are not finite', async () => {
+    const spoilt = stubGraphs({
+      decode: compileInference({
+        parameters: [],
+        inputs: [floats('memory', 3)],
+        build: (builder, _, { memory }) => ({ observation: builder.log(builder.sub(builder.mul(memory!, 0), 1)) }),
+      }),
+    });
+    expect(await messageOf(() => openObservationModel(nodeRuntime(), 'x', stubManifest(walker, spoilt), spoilt))).to.match(
+      /^MODEL_REFUSED.*on a start of the task its decoded is NaN/,
+    );
+  });
+
+  it('may be loaded to plan in', async () => {
+    writeObservationModel(folder, { manifest, graphs });
+    const model = await registryOf(walker).loadObservationModel(walker.id, folder);
+    expect(model.manifest.memorySize).to.equal(3);
+    await model.close();
+  });
+
   it('is refused where one of states is asked for', async () => {
     writeObservationModel(folder, { manifest, graphs });
     expect(await messageOf(() => registryOf(walker).loadModel(walker.id, folder))).to.match(/^MODEL_REFUSED.*predicts 'observation'/);
