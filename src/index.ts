@@ -62,10 +62,10 @@ export const checkEnv = (make: MakeEnv, options: CheckOptions = {}): Promise<Env
 export const checkRegistered = (of: CheckedRegistry, id: string, options: RegisteredCheckOptions = {}): Promise<RegisteredReport> =>
   checkRegisteredWith(of, id, { clock_s, ...options });
 
-/** Holds a model, given as a folder, as bytes or loaded, to the contract on a task of a registry. @throws ENV_UNKNOWN, OPTION_INVALID. */
+/** Holds a model, given as a folder, as bytes or loaded, to the contract on a task, or a registered one by its id. @throws ENV_UNKNOWN, OPTION_INVALID. */
 export const checkModel = (
   of: ModelRegistry,
-  id: string,
+  id: string | AnyTask,
   source: ModelSource | WorldModel,
   options: ModelCheckOptions = {},
 ): Promise<ModelReport> => checkModelWith(of, id, source, { clock_s, ...options });

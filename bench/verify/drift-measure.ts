@@ -2,7 +2,7 @@
 import { RecentTransitions } from '../../src/data/recent-transitions.ts';
 import type { Transitions } from '../../src/data/transitions.ts';
 import { measureTrust } from '../../src/gap/index.ts';
-import { fitEnsemble, nodeRuntime, registry, trainEnsemble } from '../../src/index.ts';
+import { nodeRuntime, registry } from '../../src/index.ts';
 import { Rng } from '../../src/math/rng.ts';
 import { rowOf, type Values } from '../../src/spaces/space.ts';
 import type { TaskEnv } from '../../src/task/task-env.ts';
@@ -11,6 +11,7 @@ import { blockSteps, poissonBound, tailRate } from '../../src/twin/drift-statist
 import type { TwinEnv } from '../../src/twin/twin-env.ts';
 import { openModel } from '../../src/world-model/model-folder.ts';
 import type { WorldModel } from '../../src/world-model/world-model.ts';
+import { learnedModel } from '../learned-model.ts';
 import { type DriftTask, driftAgent } from './drift-agents.ts';
 
 type Params = Readonly<Record<string, number>>;
@@ -97,18 +98,12 @@ export async function watchfulModel(of: DriftCase, size: DriftSize, seed: number
   const task = registry.task(of.id);
   const training = await record(of, trainingNoise, size.trainingEpisodes, 1000 + seed);
   const heldOut = await record(of, usualNoise, size.heldOutEpisodes, 2000 + seed);
-  const runtime = nodeRuntime();
-  const { manifest, predict } = await trainEnsemble(task, training, {
-    name: `${task.id} ensemble, seed ${seed}`,
-    updates: size.updates,
-    seed,
-    fit: (job, hooks) => fitEnsemble(runtime, job, hooks),
-  });
-  const fresh = await openModel(runtime, manifest.name, manifest, predict, task);
+  const { model: fresh, trained } = await learnedModel(task, training, { updates: size.updates, seed });
   const truth = await registry.truth(task.id, lanes);
   const trust = await measureTrust({ truth, model: fresh, training, heldOut, rng: new Rng(seed), falseAlarmsPerHour: wantedFalseAlarms });
   await Promise.all([truth.close(), fresh.close()]);
-  return openModel(runtime, manifest.name, { ...manifest, trust }, predict, task);
+  const { manifest, predict, members } = trained;
+  return openModel(nodeRuntime(), manifest.name, { ...manifest, trust }, predict, task, members);
 }
 
 export interface FalseAlarms {

@@ -5,6 +5,7 @@
 import { type CemConfig, cemDefaults, cemInMemory, cemInModel, randomPolicy } from '../../agents/index.ts';
 import { EVALUATION_SEED, MAIN_TASK } from '../../src/cli/main-job.ts';
 import type { Policy } from '../../src/core/policy.ts';
+import { episodesOf } from '../../src/data/episode-transitions.ts';
 import { experienceOf } from '../../src/data/experience.ts';
 import { recordEpisode } from '../../src/data/record.ts';
 import { TransitionRecorder } from '../../src/data/transitions.ts';
@@ -12,21 +13,18 @@ import { registry } from '../../src/index.ts';
 import { Rng } from '../../src/math/rng.ts';
 import { nodeRuntime } from '../../src/onnx/index.ts';
 import { hide } from '../../src/task/hide.ts';
-import { PhysicsDynamics } from '../../src/task/physics-dynamics.ts';
-import type { AnyTask } from '../../src/task/task.ts';
-import { TaskEnv } from '../../src/task/task-env.ts';
+import type { TaskEnv } from '../../src/task/task-env.ts';
 import { evaluate } from '../../src/vector/evaluate.ts';
 import { SyncVectorEnv } from '../../src/vector/sync-vector-env.ts';
 import { fitEnsemble } from '../../src/world-model/fit-ensemble.ts';
 import { fitRecurrent } from '../../src/world-model/fit-recurrent.ts';
-import { openModel } from '../../src/world-model/model-folder.ts';
 import type { TrainedObservationModel } from '../../src/world-model/observation-contract.ts';
 import { trainObservationEnsemble } from '../../src/world-model/observation-ensemble.ts';
 import { openObservationModel } from '../../src/world-model/observation-folder.ts';
 import type { ObservationModel } from '../../src/world-model/observation-model.ts';
-import { trainEnsemble } from '../../src/world-model/train-ensemble.ts';
 import { trainRecurrent } from '../../src/world-model/train-recurrent.ts';
 import { timeLimit } from '../../src/wrappers/time-limit.ts';
+import { learnedModel } from '../learned-model.ts';
 
 const wholeTask = registry.task(MAIN_TASK);
 export const hiddenTask = hide(wholeTask, ['cartVelocity_mps', 'poleVelocity_radps'], 'CartPoleSwingUpHidden-v0');
@@ -89,7 +87,7 @@ export async function playHidden(seed: number, log: (line: string) => void, size
   const recorder = new TransitionRecorder(hiddenTask);
   const logged = await recordLog(recorder, rng, size);
   say(`the log has ${recorder.transitions().count} steps, its planned episodes return ${text(logged)}`);
-  const env = await physics(hiddenTask, 1);
+  const env = await registry.truth(hiddenTask, 1);
   const collected: Record<Learner, number[]> = { recurrent: [], ensemble: [] };
   for (let round = 0; round < size.rounds; round++)
     for (const learner of learners)
@@ -111,15 +109,9 @@ export async function playHidden(seed: number, log: (line: string) => void, size
 
 /** What an agent that sees the whole state leaves behind. @returns the returns of its planned episodes. */
 async function recordLog(recorder: TransitionRecorder, rng: Rng, size: HiddenSize): Promise<number[]> {
-  const env = await physics(wholeTask, 1);
+  const env = await registry.truth(wholeTask, 1);
   for (let i = 0; i < size.randomEpisodes; i++) await record(env, randomPolicy(wholeTask.actionSpace, 1, size.hold), recorder, rng, size);
-  const { manifest, predict } = await trainEnsemble(wholeTask, recorder.transitions(), {
-    name: wholeTask.id,
-    updates: size.logUpdates,
-    seed: rng.uint32(),
-    fit: (job, hooks) => fitEnsemble(nodeRuntime(), job, hooks),
-  });
-  const model = await openModel(nodeRuntime(), 'whole state', manifest, predict, wholeTask);
+  const { model } = await learnedModel(wholeTask, recorder.transitions(), { updates: size.logUpdates, seed: rng.uint32() });
   const returns: number[] = [];
   for (let i = 0; i < size.plannedEpisodes; i++)
     returns.push(await record(env, cemInModel(wholeTask, model, 1, size.planner), recorder, rng, size));
@@ -139,10 +131,6 @@ function text(returns: readonly number[]): string {
   return returns.map((value) => value.toFixed(1)).join(', ');
 }
 
-async function physics(task: AnyTask, lanes: number): Promise<TaskEnv> {
-  return new TaskEnv(task, new PhysicsDynamics(task, await registry.engine('rapier')), lanes);
-}
-
 /** Trains a model on what was recorded so far, and closes it after use. */
 async function withModel(
   learner: Learner,
@@ -158,7 +146,7 @@ async function withModel(
 }
 
 function train(learner: Learner, recorder: TransitionRecorder, updates: number, seed: number): Promise<TrainedObservationModel> {
-  const data = experienceOf(hiddenTask, recorder.transitions());
+  const data = experienceOf(episodesOf(hiddenTask, recorder.transitions()));
   const options = { name: `${hiddenTask.id} ${learner}`, updates, seed };
   return learner === 'recurrent'
     ? trainRecurrent(hiddenTask, data, { ...options, fit: (job, hooks) => fitRecurrent(nodeRuntime(), job, hooks) })
@@ -167,7 +155,7 @@ function train(learner: Learner, recorder: TransitionRecorder, updates: number, 
 
 /** Whole episodes on physics from fresh starts, the same for every model. */
 async function judged(model: ObservationModel, seed: number, { starts, maxSteps, planner }: HiddenSize): Promise<number[]> {
-  const env = new SyncVectorEnv(await physics(hiddenTask, starts), { wrappers: [timeLimit(maxSteps)], entropy: () => 0 });
+  const env = new SyncVectorEnv(await registry.truth(hiddenTask, starts), { wrappers: [timeLimit(maxSteps)], entropy: () => 0 });
   const { returns } = await evaluate(env, cemInMemory(hiddenTask, model, starts, { config: planner }), {
     seed: EVALUATION_SEED,
     policySeed: seed,

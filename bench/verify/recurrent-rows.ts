@@ -1,16 +1,12 @@
 /** What a model that remembers is worth where an observation hides the state. */
+import { mean } from '../../src/gap/index.ts';
 import { type HiddenResult, playHidden } from './hidden-velocities.ts';
+import { seeds } from './main-jobs.ts';
 import type { Row } from './row.ts';
-
-const seeds = [1, 2, 3];
 
 /** Mean return of the recurrent model's planner over that of the ensemble's. */
 export function ratioOf({ returns }: Pick<HiddenResult, 'returns'>): number {
   return mean(returns.recurrent) / mean(returns.ensemble);
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 export const recurrentRows: readonly Row[] = [

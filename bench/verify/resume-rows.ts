@@ -76,17 +76,17 @@ async function toItsEnd(args: readonly string[], cwd: string): Promise<{ readonl
   return { out, ms: performance.now() - started_ms };
 }
 
-/** Kills one of a command's processes, or all, by their ids. @returns the ids that it had. */
-function kill({ pid: command }: ChildProcess, target: Target, rng: Rng): number[] {
+/** Kills one of a command's processes, or all, by their ids. @returns the ids that it had, and whether the signal found somebody. */
+function kill({ pid: command }: ChildProcess, target: Target, rng: Rng): { ids: number[]; hit: boolean } {
   const ids = idsOfTree(command!);
   const children = ids.filter((id) => id !== command);
   const chosen = { command: command!, child: children[rng.integer(children.length || 1)] ?? command!, group: -command! }[target];
   try {
-    process.kill(chosen, 'SIGKILL');
+    return { ids, hit: process.kill(chosen, 'SIGKILL') };
   } catch {
     // It ended by itself a moment ago.
+    return { ids, hit: false };
   }
-  return ids;
 }
 
 /**
@@ -108,8 +108,9 @@ async function harassed(
     const isOver = killed_ms === Number.POSITIVE_INFINITY || (await Promise.race([gone.then(() => true), sleep(killed_ms, false)]));
     if (!isOver) {
       const target = targets[rng.integer(targets.length)]!;
-      for (const id of kill(child, target, rng)) started.add(id);
-      attempts.push({ target, killed_ms: Math.round(killed_ms), saved: lastUpdate(cwd) });
+      const { ids, hit } = kill(child, target, rng);
+      for (const id of ids) started.add(id);
+      if (hit) attempts.push({ target, killed_ms: Math.round(killed_ms), saved: lastUpdate(cwd) });
     }
     // Not until its pipes are closed: a process that outlives the command for a moment holds them, and the next command need not wait for it.
     await gone;

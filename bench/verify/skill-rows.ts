@@ -1,8 +1,8 @@
 /** Skill and honesty of models learned from state data: one measurement, three rows. */
+import { seeds } from './main-jobs.ts';
 import type { Context, Measured, Row } from './row.ts';
 import { type AtHorizon, type Limits, limitsOf, measureSkill, type SkillFigures } from './skill.ts';
 
-const seeds = [1, 2, 3] as const;
 /** The figures are the worst of these. */
 const judged = ['CartPoleSwingUp-v0', 'Pendulum-v0', 'Reacher-v0'] as const;
 /** Printed beside them, with what limits them. */

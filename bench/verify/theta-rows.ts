@@ -12,16 +12,14 @@ import {
 } from '../../src/gap/index.ts';
 import { registry } from '../../src/index.ts';
 import { Rng } from '../../src/math/rng.ts';
-import { nodeRuntime } from '../../src/onnx/index.ts';
 import { conditionOn } from '../../src/task/condition.ts';
 import type { AnyTask } from '../../src/task/task.ts';
 import { TaskEnv } from '../../src/task/task-env.ts';
 import { ensembleDefaults } from '../../src/world-model/ensemble.ts';
-import { fitEnsemble } from '../../src/world-model/fit-ensemble.ts';
 import { ModelDynamics } from '../../src/world-model/model-dynamics.ts';
-import { openModel } from '../../src/world-model/model-folder.ts';
-import { trainEnsemble } from '../../src/world-model/train-ensemble.ts';
 import type { WorldModel } from '../../src/world-model/world-model.ts';
+import { learnedModel } from '../learned-model.ts';
+import { seeds } from './main-jobs.ts';
 import type { Context, Measured, Row } from './row.ts';
 import { recordThetaEpisodes } from './theta-episodes.ts';
 
@@ -46,7 +44,7 @@ export interface ThetaSize {
   readonly starts: number;
   readonly updates: number;
 }
-const fullSize: ThetaSize = { seeds: [1, 2, 3], episodes: 200, steps: 250, heldOutEpisodes: 64, starts: 256, updates: 10_000 };
+const fullSize: ThetaSize = { seeds, episodes: 200, steps: 250, heldOutEpisodes: 64, starts: 256, updates: 10_000 };
 /** Imagined draws a start: two for each member. */
 const samples = 2 * ensembleDefaults.members;
 
@@ -72,9 +70,7 @@ async function recordAll(seed: number, { episodes, steps, heldOutEpisodes, start
 }
 
 async function learn(of: AnyTask, data: Transitions, seed: number, updates: number): Promise<WorldModel> {
-  const runtime = nodeRuntime();
-  const trained = await trainEnsemble(of, data, { name: of.id, updates, seed, fit: (job, hooks) => fitEnsemble(runtime, job, hooks) });
-  return openModel(runtime, of.id, trained.manifest, trained.predict, of);
+  return (await learnedModel(of, data, { updates, seed })).model;
 }
 
 /** One row for each parameter, factor and horizon. */

@@ -92,9 +92,23 @@ export const envChecks: readonly EnvCheck[] = [
  */
 export async function checkEnv(make: MakeEnv, options: CheckOptions = {}): Promise<EnvReport> {
   const bench = benchOf(make, options);
-  const chosen = envChecks.filter(({ name }) => options.only?.includes(name) ?? true);
+  const chosen = chosenFrom(envChecks, options.only, 'checkEnv');
   const checks = await runChecks(chosen, bench, options.clock_s);
   return { env: await idOf(bench), holds: checks.every(({ holds }) => holds), checks };
+}
+
+/** Those that are named, or all. @throws OPTION_INVALID for a name that none has: a check that is not run must not seem to hold. */
+export function chosenFrom<Bench>(
+  checks: readonly Check<Bench>[],
+  only: readonly string[] | undefined,
+  who: string,
+): readonly Check<Bench>[] {
+  const unknown = only?.find((name) => !checks.some((check) => check.name === name));
+  if (unknown !== undefined) {
+    const allowed = `names of checks: ${checks.map(({ name }) => name).join(', ')}`;
+    throw new GroundtwinError('OPTION_INVALID', { who, option: 'only', value: String(unknown).slice(0, 80), allowed });
+  }
+  return only ? checks.filter(({ name }) => only.includes(name)) : checks;
 }
 
 /** One after the other; what a check throws is its result. @param clock_s - seconds that go by; without it every check takes 0. */

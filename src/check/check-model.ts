@@ -1,3 +1,5 @@
+import type { Ranges } from '../core/range.ts';
+import type { EngineName } from '../core/scene-spec.ts';
 import { recordEpisode } from '../data/record.ts';
 import { TransitionRecorder, type Transitions } from '../data/transitions.ts';
 import { GroundtwinError } from '../errors.ts';
@@ -8,14 +10,14 @@ import type { AnyTask } from '../task/task.ts';
 import type { TaskEnv } from '../task/task-env.ts';
 import type { ModelSource } from '../world-model/model-folder.ts';
 import type { WorldModel } from '../world-model/world-model.ts';
-import { type CheckResult, fewestSteps, mostSteps, runChecks } from './check-env.ts';
+import { type CheckResult, chosenFrom, fewestSteps, mostSteps, runChecks } from './check-env.ts';
 import { modelChecks } from './model-checks.ts';
 
 /** A registry, as far as the checks ask it. */
 export interface ModelRegistry {
-  task(id: string): AnyTask;
-  truth(id: string): Promise<TaskEnv>;
-  loadModel(id: string, source: ModelSource, guard?: GuardOptions): Promise<WorldModel>;
+  task(id: string | AnyTask): AnyTask;
+  truth(id: string | AnyTask, lanes?: number, engine?: EngineName, randomize?: Ranges): Promise<TaskEnv>;
+  loadModel(id: string | AnyTask, source: ModelSource, guard?: GuardOptions): Promise<WorldModel>;
 }
 
 export interface ModelCheckOptions extends GuardOptions {
@@ -23,7 +25,9 @@ export interface ModelCheckOptions extends GuardOptions {
   readonly steps?: number;
   /** Of that play. Default 1. */
   readonly seed?: number;
-  /** Only these checks, by name. */
+  /** Drawn for each episode of that play: what a conditioned task is about. Default none. */
+  readonly randomize?: Ranges;
+  /** Only these checks, by name; that it loads goes before any. */
   readonly only?: readonly string[];
   /** Seconds that go by; without it every check takes 0. */
   readonly clock_s?: () => number;
@@ -57,36 +61,36 @@ const episodeSteps = 60;
  */
 export async function checkModel(
   registry: ModelRegistry,
-  id: string,
+  id: string | AnyTask,
   source: ModelSource | WorldModel,
   options: ModelCheckOptions = {},
 ): Promise<ModelReport> {
-  const { steps = 240, seed = 1, only, clock_s, ...guard } = options;
+  const { steps = 240, seed = 1, randomize, only, clock_s, ...guard } = options;
   if (!Number.isInteger(steps) || steps < fewestSteps || steps > mostSteps) {
     const allowed = `an integer from ${fewestSteps} to ${mostSteps}`;
     throw new GroundtwinError('OPTION_INVALID', { who: 'checkModel', option: 'steps', value: String(steps), allowed });
   }
+  const chosen = chosenFrom(modelChecks, only, 'checkModel');
   const task = registry.task(id);
   let model: WorldModel | undefined;
   const load = async () => {
-    model = typeof source !== 'string' && 'predict' in source ? source : await registry.loadModel(id, source, guard);
+    model = typeof source !== 'string' && 'predict' in source ? source : await registry.loadModel(task, source, guard);
     return undefined;
   };
   const loads = { name: 'loads', what: 'has a manifest and a graph that the contract allows, and runs on starts of the task', run: load };
   const loaded = await runChecks([loads], undefined, clock_s);
-  if (!model) return { env: id, model: null, holds: false, checks: loaded };
+  if (!model) return { env: task.id, model: null, holds: false, checks: loaded };
   try {
-    const bench = { task, model, plays: await playsOf(registry, task, steps, seed), seed };
-    const chosen = modelChecks.filter(({ name }) => only?.includes(name) ?? true);
+    const bench = { task, model, plays: await playsOf(registry, task, steps, seed, randomize), seed };
     const checks = [...loaded, ...(await runChecks(chosen, bench, clock_s))];
-    return { env: id, model: model.manifest.name, holds: checks.every(({ holds }) => holds), checks };
+    return { env: task.id, model: model.manifest.name, holds: checks.every(({ holds }) => holds), checks };
   } finally {
     if (model !== source) await model.close();
   }
 }
 
-async function playsOf(registry: ModelRegistry, task: AnyTask, steps: number, seed: number): Promise<Transitions> {
-  const env = await registry.truth(task.id);
+async function playsOf(registry: ModelRegistry, task: AnyTask, steps: number, seed: number, randomize?: Ranges): Promise<Transitions> {
+  const env = await registry.truth(task, 1, 'rapier', randomize);
   const recorder = new TransitionRecorder(task, steps);
   const rng = new Rng(seed, 17);
   const action = allocate(task.actionSpace, 1);

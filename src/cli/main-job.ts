@@ -317,9 +317,12 @@ async function keepTrust(
   const truth = await registry.truth(job.task.id);
   const training = job.recorder.transitions();
   const known = horizonAlone(report.trust);
-  const trust = await measureTrust({ truth, model, training, heldOut, known, rng: new Rng(job.seed, 2) });
-  writeModel(join(job.out, 'model'), { ...manifest, trust }, predict, members);
-  await truth.close();
+  try {
+    const trust = await measureTrust({ truth, model, training, heldOut, known, rng: new Rng(job.seed, 2) });
+    writeModel(join(job.out, 'model'), { ...manifest, trust }, predict, members);
+  } finally {
+    await truth.close();
+  }
 }
 
 /** What a gap report says of the run that made it. */

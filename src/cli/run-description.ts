@@ -16,6 +16,17 @@ export function describeRun(parts: Pick<RunDescription, 'command' | 'seeds' | 'c
   return { ...parts, versions: versions(), machine: describeMachine(), date: new Date().toISOString() };
 }
 
+/** A command that a shell takes as it stands. @param options - by their names in code; what is false or absent is left out. */
+export function commandLine(name: string, options: Readonly<Record<string, unknown>>): string {
+  const quoted = (value: unknown) =>
+    /^[\w@%+=:,./-]+$/.test(String(value)) ? String(value) : `'${String(value).replaceAll("'", `'\\''`)}'`;
+  const parts = Object.entries(options).flatMap(([key, value]) => {
+    if (value === undefined || value === false) return [];
+    return [`--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`, ...(value === true ? [] : [value].flat().map(quoted))];
+  });
+  return ['groundtwin', name, ...parts].join(' ');
+}
+
 export function describeMachine(): string {
   const processors = cpus();
   return `${platform()} ${arch()}, ${processors.length} × ${processors[0]?.model.trim() || 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB`;

@@ -17,6 +17,8 @@ export class EpisodeStore implements EpisodeSet {
   private readonly held: Episode[] = [];
   private heldBytes = 0;
   private heldSteps = 0;
+  /** Of the horizon last asked for, until an episode is added. */
+  private draw: { readonly horizon: number; readonly of: WindowDraw } | undefined;
 
   /** @param options - `maxBytes` of all columns together. */
   constructor(spec: EpisodeSpec, options: { readonly maxBytes?: number } = {}) {
@@ -46,6 +48,7 @@ export class EpisodeStore implements EpisodeSet {
     this.held.push(episode);
     this.heldBytes = bytes;
     this.heldSteps += episode.steps;
+    this.draw = undefined;
   }
 
   /**
@@ -55,10 +58,7 @@ export class EpisodeStore implements EpisodeSet {
   sample(count: number, horizon: number, rng: Rng): SequenceBatch {
     const { observationSpace, actionSpace, agents } = this.spec;
     requireHorizon('EpisodeStore', horizon);
-    const draw = new WindowDraw(
-      this.held.map(({ steps }) => steps),
-      horizon,
-    );
+    const draw = this.drawOf(horizon);
     requireWindows('EpisodeStore', draw.windows, horizon);
     const batch = allocateSequences(this.spec, count, horizon);
     for (let i = 0; i < count; i++) {
@@ -73,5 +73,13 @@ export class EpisodeStore implements EpisodeSet {
       batch.truncated.set(episode.truncated.subarray(offset, end), at);
     }
     return batch;
+  }
+
+  private drawOf(horizon: number): WindowDraw {
+    if (this.draw?.horizon !== horizon) {
+      const lengths = this.held.map(({ steps }) => steps);
+      this.draw = { horizon, of: new WindowDraw(lengths, horizon) };
+    }
+    return this.draw.of;
   }
 }

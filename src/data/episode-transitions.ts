@@ -1,6 +1,7 @@
 /** Between transitions of whole states, which world models learn from, and episodes, which everything else exchanges. */
 import { layOut, type StateView, viewsOver } from '../core/state-spec.ts';
 import { GroundtwinError } from '../errors.ts';
+import type { Rng } from '../math/rng.ts';
 import { allocate, contains, flatSizeOf, rowOf, type Space, type TypedArray, unflattenInto, type Values } from '../spaces/space.ts';
 import type { AnyTask } from '../task/task.ts';
 import type { Episode, EpisodeSet, EpisodeSpec } from './episode.ts';
@@ -26,10 +27,15 @@ export function specOf(task: AnyTask): EpisodeSpec {
 }
 
 /**
- * The episodes that transitions are of. Observation (without sensor noise), reward and end are worked out by the task from states and actions;
+ * The episodes that transitions are of. Observation, reward and end are worked out by the task from states and actions;
  * an episode that did not terminate is truncated. Where a step does not begin at the state that the one before it led to, an episode is cut in two.
+ * @param options - `noise`: of the task's sensors; absent = observations without it.
  */
-export function episodesOf(task: AnyTask, data: Transitions, options: { readonly maxBytes?: number } = {}): EpisodeStore {
+export function episodesOf(
+  task: AnyTask,
+  data: Transitions,
+  options: { readonly maxBytes?: number; readonly noise?: Rng } = {},
+): EpisodeStore {
   const store = new EpisodeStore(specOf(task), options);
   const size = layOut(task.state).size;
   const goesOn = (row: number) =>
@@ -38,13 +44,13 @@ export function episodesOf(task: AnyTask, data: Transitions, options: { readonly
   let from = 0;
   for (let row = 1; row <= data.count; row++) {
     if (row < data.count && goesOn(row)) continue;
-    store.add(episodeOf(task, data, from, row));
+    store.add(episodeOf(task, data, from, row, options.noise));
     from = row;
   }
   return store;
 }
 
-function episodeOf(task: AnyTask, data: Transitions, from: number, to: number): Episode {
+function episodeOf(task: AnyTask, data: Transitions, from: number, to: number, noise: Rng | undefined): Episode {
   const steps = to - from;
   const size = layOut(task.state).size;
   const commands = task.commands.length;
@@ -56,15 +62,26 @@ function episodeOf(task: AnyTask, data: Transitions, from: number, to: number): 
   for (let step = 0; step < steps; step++)
     unflattenInto(data.action.slice((from + step) * width, (from + step + 1) * width), rowOf(task.actionSpace, action, step));
   const command = data.command.slice(from * commands, to * commands);
-  return { steps, state, action, command, ...whatFollows(task, state, action as TypedArray, command, steps) };
+  return { steps, state, action, command, ...whatFollows(task, { state, action: action as TypedArray, command, steps }, noise) };
+}
+
+interface Played {
+  readonly state: Float64Array;
+  readonly action: TypedArray;
+  readonly command: Float64Array;
+  readonly steps: number;
 }
 
 /** Observation, reward and end are functions of the state. */
-function whatFollows(task: AnyTask, state: Float64Array, action: TypedArray, command: Float64Array, steps: number) {
+function whatFollows(task: AnyTask, { state, action, command, steps }: Played, noise: Rng | undefined) {
   const agents = task.agents ?? 1;
   const views = viewsOver(task.state, state, steps + 1) as readonly StateView[];
   const observation = allocate(task.observationSpace, steps + 1);
-  views.forEach((view, step) => void task.observe(view, rowOf(task.observationSpace, observation, step)));
+  views.forEach((view, step) => {
+    const row = rowOf(task.observationSpace, observation, step);
+    task.observe(view, row);
+    if (noise) task.sense?.(row, noise);
+  });
   const reward = new Float64Array(steps * agents);
   const terminated = new Uint8Array(steps);
   const truncated = new Uint8Array(steps);
@@ -105,9 +122,7 @@ export function transitionsOfEpisodes(task: AnyTask, set: EpisodeSet, path: stri
   if (episodes.length === 0) refuse('it holds no episodes');
   if (!boundsAgree(spec.actionSpace, task.actionSpace))
     refuse(`its actions have other bounds than those of ${task.id}: recorded through a wrapper, or on another env`);
-  const own = specOf(task);
-  const isOwn = String(spec.stateEntries) === String(own.stateEntries) && String(spec.commands) === String(own.commands);
-  const inferred = isOwn ? undefined : new InferredTransitions(task);
+  const inferred = holdsStatesOf(task, set) ? undefined : new InferredTransitions(task);
   const recorder = new TransitionRecorder(task);
   episodes.forEach((episode, number) => {
     const action = fittedTo(task.actionSpace, spec.actionSpace, episode.action, episode.steps) ?? refuse('its actions have another shape');
@@ -121,6 +136,12 @@ export function transitionsOfEpisodes(task: AnyTask, set: EpisodeSet, path: stri
   for (const values of [data.state, data.command, data.next])
     if (!values.every(Number.isFinite)) refuse('it holds numbers that are not finite');
   return data;
+}
+
+/** Whether the states and commands of the episodes are those of the task, so that nothing has to be inferred. */
+export function holdsStatesOf(task: AnyTask, { spec }: EpisodeSet): boolean {
+  const own = specOf(task);
+  return String(spec.stateEntries) === String(own.stateEntries) && String(spec.commands) === String(own.commands);
 }
 
 /** As far as both have any: actions that are scaled otherwise mean something else. */

@@ -96,7 +96,7 @@ function byteLengthOf(values: Values): number {
   return Object.values(values).reduce<number>((sum, part) => sum + byteLengthOf(part), 0);
 }
 
-/** @throws DATA_INVALID when a column of an episode has another length than its spec asks for. */
+/** @throws DATA_INVALID when a column of an episode has another length than its spec asks for, or one ends before its last step. */
 export function requireWhole(spec: EpisodeSpec, episode: Episode, path: string): void {
   const { steps } = episode;
   const refuse = (what: string): never => {
@@ -107,6 +107,14 @@ export function requireWhole(spec: EpisodeSpec, episode: Episode, path: string):
   if (!fits(spec.actionSpace, episode.action, steps)) refuse('actions');
   if (episode.reward.length !== steps * spec.agents) refuse('rewards');
   if (episode.terminated.length !== steps || episode.truncated.length !== steps) refuse('ends');
+  for (const ends of [episode.terminated, episode.truncated]) {
+    const at = ends.indexOf(1);
+    if (at >= 0 && at < steps - 1)
+      throw new GroundtwinError('DATA_INVALID', {
+        path,
+        problem: `an episode of ${steps} steps goes on after its end at step ${at}: another begins there`,
+      });
+  }
   const { state, command } = episode;
   if (spec.stateEntries === undefined ? state : state?.length !== (steps + 1) * sizeOfEntries(spec.stateEntries)) refuse('states');
   if (spec.commands === undefined ? command : command?.length !== steps * spec.commands.length) refuse('commands');

@@ -89,15 +89,22 @@ export class TransitionRecorder {
   }
 }
 
+/** Rows of each episode: from the first to before `end`. */
+export function episodeSpans({ count, episode }: Transitions): { readonly from: number; readonly end: number }[] {
+  const found: { from: number; end: number }[] = [];
+  for (let row = 0; row < count; row++) {
+    if (row === 0 || episode[row] !== episode[row - 1]) found.push({ from: row, end: row });
+    found.at(-1)!.end = row + 1;
+  }
+  return found;
+}
+
 /** Keeps every so many-th episode apart. @returns the others, and those; copies. */
 export function splitEpisodes(data: Transitions, oneIn: number): [others: Transitions, apart: Transitions] {
   const rows: [number[], number[]] = [[], []];
-  let [ordinal, last] = [-1, Number.NaN];
-  for (let row = 0; row < data.count; row++) {
-    if (data.episode[row] !== last) ordinal++;
-    last = data.episode[row]!;
-    rows[ordinal % oneIn === oneIn - 1 ? 1 : 0].push(row);
-  }
+  episodeSpans(data).forEach(({ from, end }, ordinal) => {
+    for (let row = from; row < end; row++) rows[ordinal % oneIn === oneIn - 1 ? 1 : 0].push(row);
+  });
   return [pickRows(data, rows[0]), pickRows(data, rows[1])];
 }
 

@@ -24,18 +24,29 @@ export interface HeldOut {
   readonly episode: Int32Array;
 }
 
+/** Rows that a whole horizon of their episode follows. */
+export function momentsOf({ count, episode }: Transitions, horizon: number): number[] {
+  const moments: number[] = [];
+  for (let row = 0; row + horizon <= count; row++) if (episode[row] === episode[row + horizon - 1]) moments.push(row);
+  return moments;
+}
+
+/** The same, where there are enough. @throws DATA_INVALID */
+export function requireMoments(data: Transitions, starts: number, horizon: number): number[] {
+  const moments = momentsOf(data, horizon);
+  if (moments.length >= starts) return moments;
+  throw new GroundtwinError('DATA_INVALID', {
+    path: 'held-out episodes',
+    problem: `${moments.length} moments are followed by ${horizon} steps of the same episode, ${starts} are needed`,
+  });
+}
+
 /**
  * Draws starts evenly over all moments that the next `horizon` actions follow, without repeating one.
  * @throws DATA_INVALID when there are too few such moments.
  */
 export function drawHeldOut(task: AnyTask, data: Transitions, starts: number, horizon: number, rng: Rng): HeldOut {
-  const moments: number[] = [];
-  for (let row = 0; row + horizon <= data.count; row++) if (data.episode[row] === data.episode[row + horizon - 1]) moments.push(row);
-  if (moments.length < starts)
-    throw new GroundtwinError('DATA_INVALID', {
-      path: 'held-out episodes',
-      problem: `${moments.length} moments are followed by ${horizon} steps of the same episode, ${starts} are needed`,
-    });
+  const moments = requireMoments(data, starts, horizon);
   rng.shuffle(moments);
   const chosen = moments.slice(0, starts).sort((a, b) => a - b);
   const size = layOut(task.state).size;

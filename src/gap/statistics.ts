@@ -1,4 +1,7 @@
 /** Small statistics on plain arrays. None of them changes its input. */
+import { interpolate, quantileOfSorted } from '../math/quantile.ts';
+
+export { quantileOfSorted };
 
 /** Arithmetic mean; NaN of nothing. */
 export function mean(values: ArrayLike<number>): number {
@@ -24,11 +27,6 @@ export function interquartileMean(values: ArrayLike<number>): number {
   let sum = 0;
   for (let i = 0; i < sorted.length; i++) sum += sorted[i]! * Math.max(0, Math.min(i + 1, to) - Math.max(i, from));
   return sum / (to - from);
-}
-
-/** Quantile of ascending values by linear interpolation between the order statistics (Hyndman–Fan type 7, numpy's default). */
-export function quantileOfSorted(sorted: ArrayLike<number>, level: number): number {
-  return interpolate(sorted, level * (sorted.length - 1));
 }
 
 /**
@@ -72,11 +70,4 @@ export function ranks(values: ArrayLike<number>): Float64Array {
     from = to;
   }
   return result;
-}
-
-function interpolate(sorted: ArrayLike<number>, position: number): number {
-  const bounded = Math.max(0, Math.min(sorted.length - 1, position));
-  const below = Math.floor(bounded);
-  const share = bounded - below;
-  return share === 0 ? sorted[below]! : sorted[below]! * (1 - share) + sorted[below + 1]! * share;
 }

@@ -40,7 +40,9 @@ export async function trainCalibrated(
   const [seen, heldBack] = splitEpisodes(data, HELD_BACK_ONE_IN);
   const heldOut = drawHeldOut(task, heldBack, dreams.starts, Math.max(...dreams.horizons), rng);
   const trained = await trainEnsemble(task, seen, { config: accurateEnsemble, ...options, heldBack });
-  const model = await openModel(runtime, options.name, trained.manifest, trained.predict, task);
+  // It goes on from its checkpoint; its noise is fitted then.
+  if (trained.stopped) return trained;
+  const model = await openModel(runtime, options.name, trained.manifest, trained.predict, task, trained.members);
   try {
     const correlation = await rolloutCorrelation({ task, model, heldOut, ...dreams, seed: rng.uint32() });
     return { ...trained, manifest: { ...trained.manifest, noise: { ...trained.manifest.noise, correlation } } };

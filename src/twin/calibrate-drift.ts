@@ -1,8 +1,8 @@
-import type { Transitions } from '../data/transitions.ts';
+import { episodeSpans, type Transitions } from '../data/transitions.ts';
 import { GroundtwinError } from '../errors.ts';
 import type { AnyTask } from '../task/task.ts';
 import { FamiliarityMeter } from '../world-model/familiarity.ts';
-import { episodesOf, type OneStep } from '../world-model/one-step.ts';
+import type { OneStep } from '../world-model/one-step.ts';
 import type { DriftCalibration, Familiarity } from '../world-model/trust.ts';
 import { blockSteps, cumulate, evidenceOf, tailThreshold } from './drift-statistic.ts';
 
@@ -75,7 +75,7 @@ export function undisturbedMaxima(
   strange: Float64Array,
 ): number[] {
   const elements = calibration.factor.length;
-  return episodesOf(data).flatMap(({ from, end }) => {
+  return episodeSpans(data).flatMap(({ from, end }) => {
     const maxima: number[] = [];
     let sum = 0;
     for (let row = from; row < end; row++) {

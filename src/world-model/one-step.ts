@@ -1,5 +1,5 @@
 import { elementDifference, layOut } from '../core/state-spec.ts';
-import type { Transitions } from '../data/transitions.ts';
+import { episodeSpans, type Transitions } from '../data/transitions.ts';
 import type { AnyTask } from '../task/task.ts';
 import { predictedEntries, widthOf } from './contract.ts';
 import { ModelDynamics, type Uncertainty } from './model-dynamics.ts';
@@ -23,19 +23,9 @@ export async function predictOneStep(task: AnyTask, model: WorldModel, data: Tra
   const size = widthOf(predictedEntries(task));
   const figures = () => new Float64Array(data.count * size);
   const found: OneStep = { error: figures(), deviation: figures(), disagreement: figures() };
-  const episodes = episodesOf(data);
+  const episodes = episodeSpans(data);
   for (let first = 0; first < episodes.length; first += mostLanes)
     await goThrough(task, model, data, episodes.slice(first, first + mostLanes), found);
-  return found;
-}
-
-/** Rows of each episode: from the first to before `end`. */
-export function episodesOf({ count, episode }: Transitions): { readonly from: number; readonly end: number }[] {
-  const found: { from: number; end: number }[] = [];
-  for (let row = 0; row < count; row++) {
-    if (row === 0 || episode[row] !== episode[row - 1]) found.push({ from: row, end: row });
-    found.at(-1)!.end = row + 1;
-  }
   return found;
 }
 

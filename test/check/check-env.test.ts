@@ -318,6 +318,8 @@ describe('checkEnv', () => {
     }
     const thrown = await checkEnv(async (lanes, made) => new Throws(good(lanes, made)), { ...options, only: ['snapshot-in-place'] });
     expect(thrown.checks).to.deep.equal([{ name: 'snapshot-in-place', holds: false, detail: 'no room for it', seconds: 0 }]);
+    const misspelt = await codeOf(() => checkEnv(async (lanes, made) => good(lanes, made), { ...options, only: ['snapshots'] }));
+    expect(misspelt, 'no check of that name').to.equal('OPTION_INVALID');
     const unmade = await checkEnv(() => registry.makeVector('Nowhere-v0'), { only: ['spaces'] });
     expect(unmade.holds).to.equal(false);
     expect(unmade.checks[0]!.detail).to.match(/^ENV_UNKNOWN: /);

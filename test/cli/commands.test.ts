@@ -174,7 +174,7 @@ describe('the command line', () => {
     it('leaves a model folder that says how it was made', () => {
       const config = JSON.parse(readFileSync(join(model, 'config.json'), 'utf8'));
       expect(config.command).to.equal(
-        `groundtwin train-model --env Pendulum-v0 --data ${data} --out ${model} --updates 150 --patience 2500 --members 2 --seed 1`,
+        `groundtwin train-model --seed 1 --env Pendulum-v0 --updates 150 --patience 2500 --checkpoint-every 500 --data ${data} --out ${model} --members 2`,
       );
       expect(config).to.deep.include({ seeds: [1] });
       expect(config).to.include.all.keys('versions', 'machine', 'date', 'config');
@@ -248,7 +248,11 @@ describe('the command line', () => {
       await passes(['record', ...env, '--episodes', '3', '--out', bin, '--replay', replay, ...condition]);
       expect(await passes(['replay', 'verify', replay])).to.include({ holds: true });
       const train = ['train-model', ...env, '--data', bin, '--out', told, '--updates', '50', '--members', '2'];
-      await passes([...train, ...condition]);
+      const { trustHorizon_steps } = await passes([...train, '--held-out', bin, ...condition]);
+      expect(trustHorizon_steps).to.be.within(0, 40);
+      const checked = JSON.parse((await groundtwin(['check-model', ...env, '--model', told, '--steps', '60', ...condition, '--json'])).out);
+      expect(checked.checks[0], 'it loads').to.include({ name: 'loads', holds: true });
+      await passes(['export', ...env, '--data', bin, '--format', 'parquet', '--out', place.in('told', 'episodes.parquet'), ...condition]);
       const { context } = JSON.parse(readFileSync(join(told, 'manifest.json'), 'utf8'));
       expect(context.map(({ name, unit }: { name: string; unit: string }) => [name, unit])).to.deep.equal([
         ['mass_kg', 'kg'],
@@ -313,7 +317,7 @@ describe('the command line', () => {
       expect(json.code).to.equal(report.verdict === 'PASS' ? 0 : 3);
       expect(report).to.include({ kind: 'gapReport', samples: 2, starts: 256 });
       expect(report.metadata).to.include({ task: 'Pendulum-v0', trainingSteps: 1000 });
-      expect(report.metadata.command).to.equal(`groundtwin gap --model ${model} --subject model --samples 2 --seed 1`);
+      expect(report.metadata.command).to.equal(`groundtwin gap --seed 1 --subject model --samples 2 --model ${model}`);
       expect(JSON.parse(readFileSync(join(out, 'gap.json'), 'utf8'))).to.deep.equal(report);
       expect(readFileSync(join(out, 'report.html'), 'utf8')).to.match(/^<!doctype html>/i);
 

@@ -1,19 +1,19 @@
 import { expect } from 'chai';
+import { episodesOf } from '../../src/data/episode-transitions.ts';
 import { experienceOf } from '../../src/data/experience.ts';
 import { TransitionRecorder } from '../../src/data/transitions.ts';
+import { Rng } from '../../src/math/rng.ts';
 import { walker } from '../contracts/stub-tasks.ts';
 
-/** Position, goal, last push. */
-const quiet = { ...walker, sense: () => {} };
-
-describe('experience from transitions', () => {
+/** Of position, goal, last push. */
+describe('experience from episodes', () => {
   const recorder = new TransitionRecorder(walker);
   const step = (state: number[], push: number, next: number[], episode: number) =>
     recorder.add(Float64Array.from(state), Float32Array.of(push), Float64Array.of(push), Float64Array.from(next), episode);
   step([0, 1, 0], 0.5, [0.5, 1, 0.5], 0);
   step([0.5, 1, 0.5], 1, [1.5, 1, 1], 0);
   step([2.5, 2, 0], 1, [3.5, 2, 1], 3);
-  const { count, observation, previousAction, reward, continues, first } = experienceOf(quiet, recorder.transitions());
+  const { count, observation, previousAction, reward, continues, first } = experienceOf(episodesOf(walker, recorder.transitions()));
 
   it('has a row for every observation, with what led to it and what came with it', () => {
     expect(count).to.equal(5);
@@ -30,7 +30,7 @@ describe('experience from transitions', () => {
   });
 
   it('is seen through noisy sensors, alike by seed', () => {
-    const seen = (seed: number) => [...experienceOf(walker, recorder.transitions(), seed).observation];
+    const seen = (seed: number) => [...experienceOf(episodesOf(walker, recorder.transitions(), { noise: new Rng(seed) })).observation];
     expect(seen(1)).to.deep.equal(seen(1));
     expect(seen(1)).to.not.deep.equal(seen(2));
     expect(seen(1)[3]).to.be.closeTo(0.5, 0.06);

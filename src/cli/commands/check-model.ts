@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { fewestSteps, mostSteps } from '../../check/check-env.ts';
 import { checkModel, registry } from '../../index.ts';
+import { type Condition, conditionedTask, conditionOption } from '../condition.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { envOption, type Finish, stepCount, withCommon } from '../options.ts';
 import { table, terminal } from '../terminal.ts';
@@ -12,6 +13,7 @@ interface CheckModelOptions {
   readonly env: string;
   readonly model: string;
   readonly steps: number;
+  readonly condition?: Condition;
 }
 
 export function addCheckModel(program: Command, finish: Finish): void {
@@ -20,12 +22,14 @@ export function addCheckModel(program: Command, finish: Finish): void {
     .addOption(envOption())
     .requiredOption('--model <folder>', 'the model')
     .option('--steps <n>', `steps of random play on physics, ${fewestSteps} to ${mostSteps}`, stepCount, 240)
+    .addOption(conditionOption())
     .action(async (options: CheckModelOptions) => finish(await check(options)));
 }
 
-async function check({ json, env, model, steps, seed }: CheckModelOptions): Promise<number> {
+async function check({ json, env, model, steps, seed, condition }: CheckModelOptions): Promise<number> {
   const screen = terminal(json ?? false);
-  const report = await checkModel(registry, env, resolve(model), { steps, seed });
+  const { task, ranges } = conditionedTask(env, condition);
+  const report = await checkModel(registry, task, resolve(model), { steps, seed, ...(ranges && { randomize: ranges }) });
   const rows = report.checks.map(({ name, holds, detail }) => [holds ? 'yes' : 'NO', name, detail]);
   screen.result(report, table([['holds', 'check', 'detail'], ...rows]));
   return report.holds ? exitCodes.ok : exitCodes.threshold;

@@ -5,7 +5,7 @@ import type { EpisodeSet } from '../../data/episode.ts';
 import { episodesOf } from '../../data/episode-transitions.ts';
 import { type FormatName, formatNames, formats } from '../../data/formats/index.ts';
 import { readTransitions } from '../../data/transitions.ts';
-import { registry } from '../../index.ts';
+import { type Condition, conditionedTask, conditionOption } from '../condition.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { envOption, type Finish, requirePlaceFor, withCommon } from '../options.ts';
 import { terminal } from '../terminal.ts';
@@ -16,6 +16,7 @@ interface ExportOptions {
   readonly data: string;
   readonly format: FormatName;
   readonly out: string;
+  readonly condition?: Condition;
 }
 
 export function addExport(program: Command, finish: Finish): void {
@@ -25,6 +26,7 @@ export function addExport(program: Command, finish: Finish): void {
     .requiredOption('--data <file>', 'transitions, as `groundtwin record` writes them, or episodes in Parquet')
     .addOption(formatOption('what to write'))
     .requiredOption('--out <path>', 'the file (parquet, mcap) or folder (minari, lerobot, rosbag) to write')
+    .addOption(conditionOption())
     .action(async (options: ExportOptions) => finish(await exportData(options)));
 }
 
@@ -49,10 +51,10 @@ async function exportData(options: ExportOptions): Promise<number> {
   return exitCodes.ok;
 }
 
-async function read({ data, env }: ExportOptions): Promise<EpisodeSet> {
+async function read({ data, env, condition }: ExportOptions): Promise<EpisodeSet> {
   const path = resolve(data);
   if (isParquet(path)) return formats.parquet.read(path);
-  const task = registry.task(env);
+  const { task } = conditionedTask(env, condition);
   return episodesOf(task, readTransitions(path, task));
 }
 

@@ -6,7 +6,7 @@ import { writeFileAtomically } from '../../data/atomic-file.ts';
 import { recordEpisode } from '../../data/record.ts';
 import { readTransitions, TransitionRecorder, type Transitions, transitionsHash } from '../../data/transitions.ts';
 import { GroundtwinError } from '../../errors.ts';
-import { breakModel, type GapReport, gapDefaults, runGap } from '../../gap/index.ts';
+import { breakModel, type GapReport, gapDefaults, momentsOf, runGap } from '../../gap/index.ts';
 import { registry } from '../../index.ts';
 import { Rng } from '../../math/rng.ts';
 import { rapierEngine } from '../../physics/rapier-engine.ts';
@@ -19,7 +19,7 @@ import { type Condition, type ConditionedTask, conditionedTask, conditionOption 
 import { exitCodes } from '../exit-codes.ts';
 import { metadataOf } from '../main-job.ts';
 import { count, type Finish, withCommon } from '../options.ts';
-import { describeRun } from '../run-description.ts';
+import { commandLine, describeRun } from '../run-description.ts';
 import { type Terminal, table, terminal } from '../terminal.ts';
 
 interface GapOptions {
@@ -65,7 +65,8 @@ async function gap(options: GapOptions): Promise<number> {
   const heldOut = await heldOutOf(conditioned, folder, options, screen);
   const training = dataBeside(task, folder, 'training.bin', options.training);
   const truth = await registry.truth(task, 16);
-  const description = describeRun({ command: commandOf(options), seeds: [options.seed], config: { ...options } });
+  const { json: _, out: __, ...given } = options;
+  const description = describeRun({ command: commandLine('gap', given), seeds: [options.seed], config: { ...options } });
   const report = await runGap({
     truth,
     subject: async (lanes) => new TaskEnv(task, new ModelDynamics(task, model, lanes), lanes),
@@ -124,17 +125,10 @@ async function heldOutOf({ task, ranges }: ConditionedTask, folder: string, opti
   const rng = new Rng(options.seed, 2);
   // Held actions range further; where they may end the episode, short ones last longer.
   const hold = task.terminated ? 1 : 5;
-  for (let episode = 0; moments(recorder.transitions()) < 2 * gapDefaults.starts && episode < 1000; episode++)
+  for (let episode = 0; momentsOf(recorder.transitions(), gapDefaults.horizon).length < 2 * gapDefaults.starts && episode < 1000; episode++)
     await recordEpisode(env, randomPolicy(task.actionSpace, 1, hold), recorder, { seed: rng.uint32(), maxSteps: task.horizon, episode });
   await env.close();
   return recorder.transitions();
-}
-
-/** Rows followed by a whole horizon of their episode. */
-function moments({ count: rows, episode }: Transitions): number {
-  let found = 0;
-  for (let row = 0; row + gapDefaults.horizon <= rows; row++) if (episode[row] === episode[row + gapDefaults.horizon - 1]) found++;
-  return found;
 }
 
 function write(out: string, report: GapReport, task: AnyTask): void {
@@ -143,20 +137,6 @@ function write(out: string, report: GapReport, task: AnyTask): void {
     join(out, 'report.html'),
     renderReport({ ...report, title: `${task.id}: ${report.metadata.model}`, jsonFile: 'gap.json' }),
   );
-}
-
-function commandOf(options: GapOptions): string {
-  const given = Object.entries({
-    model: options.model,
-    env: options.env,
-    subject: options.subject,
-    data: options.data,
-    training: options.training,
-    samples: options.samples,
-    seed: options.seed,
-    condition: Array.isArray(options.condition) ? options.condition.join(' ') : options.condition === true ? '' : undefined,
-  });
-  return ['groundtwin gap', ...given.flatMap(([name, value]) => (value === undefined ? [] : [`--${name} ${value}`.trimEnd()]))].join(' ');
 }
 
 function prose(report: GapReport, out: string | undefined): string {

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { specOf, transitionsOfEpisodes } from '../../data/episode-transitions.ts';
+import { holdsStatesOf, specOf, transitionsOfEpisodes } from '../../data/episode-transitions.ts';
 import { type FormatName, formats } from '../../data/formats/index.ts';
 import { writeTransitions } from '../../data/transitions.ts';
-import { registry } from '../../index.ts';
+import { type Condition, conditionedTask, conditionOption } from '../condition.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { envOption, type Finish, requirePlaceFor, withCommon } from '../options.ts';
 import { terminal } from '../terminal.ts';
@@ -17,6 +17,7 @@ interface ImportOptions {
   readonly out: string;
   readonly observationTopic?: string;
   readonly actionTopic?: string;
+  readonly condition?: Condition;
 }
 
 export function addImport(program: Command, finish: Finish): void {
@@ -32,13 +33,14 @@ export function addImport(program: Command, finish: Finish): void {
     .requiredOption('--out <file>', 'where to write, as in data.bin')
     .option('--observation-topic <name>', 'topic of the observations in mcap and rosbag (default: /observation)')
     .option('--action-topic <name>', 'topic of the actions in mcap and rosbag (default: /action)')
+    .addOption(conditionOption())
     .action(async (path: string, options: ImportOptions) => finish(await importData(path, options)));
 }
 
 async function importData(from: string, options: ImportOptions): Promise<number> {
   const screen = terminal(options.json ?? false);
   const { format, as, observationTopic, actionTopic } = options;
-  const task = registry.task(options.env);
+  const { task } = conditionedTask(options.env, options.condition);
   const [path, out] = [resolve(from), resolve(options.out)];
   requirePlaceFor('file', out);
   const set = await formats[format].read(path, {
@@ -48,7 +50,7 @@ async function importData(from: string, options: ImportOptions): Promise<number>
     onProgress: (done, of) => screen.progress({ stage: `reading ${format}`, done, of }),
   });
   screen.settle();
-  const states = set.spec.stateEntries ? 'recorded' : 'inferred';
+  const states = holdsStatesOf(task, set) ? 'recorded' : 'inferred';
   if (as === 'transitions') writeTransitions(out, task, transitionsOfEpisodes(task, set, path));
   else await formats.parquet.write(out, set);
   const episodes = set.episodes.length;

@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { removeFile, writeFileAtomically } from '../../data/atomic-file.ts';
 import { readTransitions, type Transitions } from '../../data/transitions.ts';
-import { measureTrust, trainCalibrated } from '../../gap/index.ts';
+import { gapDefaults, measureTrust, requireMoments, trainCalibrated } from '../../gap/index.ts';
 import { registry } from '../../index.ts';
 import { Rng } from '../../math/rng.ts';
 import { nodeRuntime } from '../../onnx/index.ts';
@@ -20,7 +20,7 @@ import { exitCodes } from '../exit-codes.ts';
 import { interruption } from '../interruption.ts';
 import { mainJobDefaults } from '../main-job.ts';
 import { count, countOrNone, envOption, type Finish, memberCount, requirePlaceFor, withCommon } from '../options.ts';
-import { describeRun, versions } from '../run-description.ts';
+import { commandLine, describeRun, versions } from '../run-description.ts';
 import { terminal } from '../terminal.ts';
 import { workerEntry } from '../worker-entry.ts';
 
@@ -32,7 +32,7 @@ interface TrainOptions {
   readonly heldOut?: string;
   readonly out: string;
   readonly updates: number;
-  readonly members: number;
+  readonly members?: number;
   readonly elites?: number;
   readonly patience: number;
   readonly checkpointEvery: number;
@@ -65,7 +65,11 @@ export function addTrainModel(program: Command, finish: Finish): void {
       countOrNone,
       defaults.patience,
     )
-    .option('--members <n>', 'networks of the ensemble', memberCount, ensembleDefaults.members)
+    .option(
+      '--members <n>',
+      `networks of the ensemble (default: ${ensembleDefaults.members}, with --accurate ${accurateEnsemble.members})`,
+      memberCount,
+    )
     .option(
       '--accurate',
       'for tens of thousands of transitions: larger networks that learn impacts too; one episode in eight held back, to be honest many steps ahead',
@@ -82,6 +86,7 @@ async function trainModel(options: TrainOptions): Promise<number> {
   const { task } = conditionedTask(options.env, options.condition);
   const data = readTransitions(resolve(options.data), task);
   const heldOut = options.heldOut === undefined ? undefined : readTransitions(resolve(options.heldOut), task);
+  if (heldOut) requireMoments(heldOut, gapDefaults.starts, gapDefaults.horizon);
   const out = resolve(options.out);
   requirePlaceFor('folder', out);
   const checkpoint = join(out, 'checkpoint.bin');
@@ -95,14 +100,15 @@ async function trainModel(options: TrainOptions): Promise<number> {
     };
     resumedFrom = checkpoints.from?.update ?? null;
     if (resumedFrom !== null) screen.note(`Going on from update ${resumedFrom} of the interrupted training in ${options.out}`);
-    return fitInChild(workerEntry, job, { ...hooks, checkpoints: { ...checkpoints, save } });
+    return fitInChild(workerEntry, job, { ...hooks, checkpoints: { ...checkpoints, save } }).finally(stop.release);
   };
   const stop = interruption();
+  const recipe = options.accurate ? accurateEnsemble : ensembleDefaults;
   const training: Parameters<typeof trainCalibrated>[3] = {
     name: `${task.id} ensemble, seed ${options.seed}`,
     updates: options.updates,
     seed: options.seed,
-    config: { ...(options.accurate ? accurateEnsemble : ensembleDefaults), members: options.members },
+    config: { ...recipe, members: options.members ?? recipe.members },
     ...(options.patience > 0 ? { patience: options.patience } : {}),
     ...(options.elites === undefined ? {} : { elites: options.elites }),
     fit,
@@ -115,9 +121,10 @@ async function trainModel(options: TrainOptions): Promise<number> {
     : trainEnsemble(task, data, training)
   ).finally(stop.release);
   screen.settle();
-  const trust = heldOut && !trained.stopped ? await trustOf(task, trained, data, heldOut, options) : undefined;
-  writeRun(out, options, { ...trained, manifest: { ...trained.manifest, ...(trust && { trust }) } }, data.count);
+  writeRun(out, options, trained, data.count);
   if (!trained.stopped) removeFile(checkpoint);
+  const trust = heldOut && !trained.stopped ? await trustOf(task, trained, data, heldOut, options) : undefined;
+  if (trust) writeModel(out, { ...trained.manifest, trust }, trained.predict, trained.members);
   const { updates: _, update: updates, ...last } = trained.losses.at(-1)!;
   const { keptUpdate, stopped } = trained;
   screen.result(
@@ -170,7 +177,7 @@ function writeRun(out: string, options: TrainOptions, trained: TrainedModel, tra
   writeModel(out, trained.manifest, trained.predict, trained.members);
   writeFileAtomically(
     join(out, 'config.json'),
-    `${JSON.stringify(describeRun({ command: commandOf(options), seeds: [options.seed], config }), null, 1)}\n`,
+    `${JSON.stringify(describeRun({ command: commandLine('train-model', config), seeds: [options.seed], config }), null, 1)}\n`,
   );
   writeMetrics(out, trained.losses);
   const page = renderLearning({
@@ -187,13 +194,6 @@ function writeMetrics(out: string, losses: readonly FitProgress[]): void {
   writeFileAtomically(join(out, 'metrics.jsonl'), losses.map((line) => `${JSON.stringify(line)}\n`).join(''));
 }
 
-function commandOf({ env, data, heldOut, out, updates, patience, members, elites, accurate, condition, seed }: TrainOptions): string {
-  const names = typeof condition === 'object' ? condition.map((name) => ` ${name}`).join('') : '';
-  const chosen = `${elites === undefined ? '' : ` --elites ${elites}`}${accurate ? ' --accurate' : ''}${condition ? ` --condition${names}` : ''}`;
-  const kept = heldOut === undefined ? '' : ` --held-out ${heldOut}`;
-  return `groundtwin train-model --env ${env} --data ${data}${kept} --out ${out} --updates ${updates} --patience ${patience} --members ${members}${chosen} --seed ${seed}`;
-}
-
 async function trustOf(
   task: AnyTask,
   trained: TrainedModel,
@@ -201,8 +201,8 @@ async function trustOf(
   heldOut: Transitions,
   { seed }: TrainOptions,
 ): Promise<Trust> {
-  const model = await openModel(nodeRuntime(), trained.manifest.name, trained.manifest, trained.predict, task);
-  const truth = await registry.truth(task.id, 16);
+  const model = await openModel(nodeRuntime(), trained.manifest.name, trained.manifest, trained.predict, task, trained.members);
+  const truth = await registry.truth(task, 16);
   try {
     return await measureTrust({ truth, model, training, heldOut, rng: new Rng(seed, 3) });
   } finally {

@@ -4,7 +4,7 @@ export const formatNames = ['parquet', 'minari', 'lerobot', 'mcap', 'rosbag'] as
 export type FormatName = (typeof formatNames)[number];
 
 export interface FormatOptions {
-  /** How far it is: episodes written or read, of how many. */
+  /** How far it is: episodes or rows written or read, of how many. */
   readonly onProgress?: (done: number, of: number) => void;
 }
 

@@ -141,10 +141,9 @@ export async function hdf5Bytes(build: (sink: Hdf5Sink) => void): Promise<Uint8A
       },
     });
     file.flush();
+    return files.readFile(name) as Uint8Array;
   } finally {
     file.close();
+    files.unlink(name);
   }
-  const bytes = files.readFile(name) as Uint8Array;
-  files.unlink(name);
-  return bytes;
 }

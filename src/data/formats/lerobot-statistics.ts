@@ -1,3 +1,5 @@
+import { quantileOfSorted } from '../../math/quantile.ts';
+
 /** What LeRobot normalises by: for each element of a feature, over all rows. */
 export interface ColumnStatistics {
   readonly min: readonly number[];
@@ -20,12 +22,7 @@ export function columnStatistics(values: Float64Array, size: number): ColumnStat
     Float64Array.from({ length: rows }, (_, row) => values[row * size + element]!).sort(),
   );
   const means = columns.map((column) => column.reduce((sum, value) => sum + value, 0) / rows);
-  const quantile = (share: number) =>
-    columns.map((column) => {
-      const at = share * (rows - 1);
-      const [low, high] = [column[Math.floor(at)]!, column[Math.ceil(at)]!];
-      return low + (high - low) * (at - Math.floor(at));
-    });
+  const quantile = (level: number) => columns.map((column) => quantileOfSorted(column, level));
   return {
     min: columns.map((column) => column[0]!),
     max: columns.map((column) => column[rows - 1]!),

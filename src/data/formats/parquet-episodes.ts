@@ -8,7 +8,7 @@ import { allocate, type Space, sizeOf, type TypedArray } from '../../spaces/spac
 import { writeFileAtomically } from '../atomic-file.ts';
 import { type Episode, type EpisodeSet, type EpisodeSpec, elementNames, elementsOfEntries, leafColumns, leafOf } from '../episode.ts';
 import { EpisodeStore } from '../episode-store.ts';
-import type { EpisodeFormat } from './format.ts';
+import type { EpisodeFormat, FormatOptions, ImportOptions } from './format.ts';
 import { openParquet, type ParquetColumn, parquetBytes } from './parquet-file.ts';
 import { specFromRecord, specRecord } from './spec-record.ts';
 import { bytesOfFile, type Refuse, refusing } from './untrusted-file.ts';
@@ -69,7 +69,7 @@ function partsOf(spec: EpisodeSpec): Part[] {
   ];
 }
 
-async function write(path: string, { spec, episodes }: EpisodeSet): Promise<void> {
+async function write(path: string, { spec, episodes }: EpisodeSet, { onProgress }: FormatOptions = {}): Promise<void> {
   const rows = episodes.reduce((sum, { steps }) => sum + steps + 1, 0);
   const [episode, step] = [new Int32Array(rows), new Int32Array(rows)];
   let row = 0;
@@ -83,6 +83,7 @@ async function write(path: string, { spec, episodes }: EpisodeSet): Promise<void
   ];
   const seeds = JSON.stringify(episodes.map(({ seed }) => seed ?? null));
   writeFileAtomically(path, await parquetBytes(columns, { [layout]: specRecord(spec), seeds }));
+  onProgress?.(episodes.length, episodes.length);
 }
 
 function columnsOf(part: Part, episodes: readonly Episode[], rows: number): ParquetColumn[] {
@@ -105,7 +106,7 @@ function cellOf(type: ParquetColumn['type'], values: TypedArray, row: number, wi
   return type === 'BOOLEAN' ? value === 1 : value;
 }
 
-async function read(path: string, options: { readonly maxBytes?: number } = {}): Promise<EpisodeSet> {
+async function read(path: string, options: ImportOptions = {}): Promise<EpisodeSet> {
   const refuse = refusing(path);
   const table = await openParquet(bytesOfFile(path, refuse), refuse);
   const spec = specFromRecord(table.head.get(layout), refuse) ?? refuse(`its footer has no ${layout}, so it is not of our layout`);
@@ -124,6 +125,7 @@ async function read(path: string, options: { readonly maxBytes?: number } = {}):
     if (row - from < 2) refuse('an episode of it has no steps');
     const seed = seeds[store.episodes.length];
     store.add({ ...episodeFrom(spec, parts, columns, from, row, refuse), ...(seed === undefined ? {} : { seed }) });
+    options.onProgress?.(row, table.rows);
     from = row;
   }
   return store;
