@@ -60,7 +60,7 @@ export const errorTable = {
   CHECKPOINT_FOREIGN: (d: { path: string; what: string; expected: string; got: string }) =>
     `The checkpoint '${d.path}' is of another training: its ${d.what} is ${d.got}, here it is ${d.expected}. Give what was given then, choose another folder, or give --restart to begin anew.`,
   DATA_INVALID: (d: { path: string; problem: string }) =>
-    `The data at '${d.path}' cannot be used: ${d.problem}. Record it anew with 'groundtwin record', or export it again from where it came.`,
+    `The data at '${d.path}' cannot be used: ${d.problem}. If the way out is not named here, record it anew with 'groundtwin record', or export it again from where it came.`,
   DATA_TOO_LARGE: (d: { what: string; bytes: number; maxBytes: number }) =>
     `${d.what} would take ${d.bytes} bytes, over its limit of ${d.maxBytes}. Give a larger maxBytes, or keep less.`,
   REPLAY_INVALID: (d: { replay: string; problem: string }) =>

@@ -67,7 +67,7 @@ function cleanEnvironment(folder: string): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) =>
     /^(https?_proxy|no_proxy|node_extra_ca_certs|ssl_cert_(file|dir)|npm_config_(registry|cafile))$/i.test(name),
   );
-  const userSettings = process.env['npm_config_userconfig'] ?? join(homedir(), '.npmrc');
+  const userSettings = process.env.npm_config_userconfig ?? join(homedir(), '.npmrc');
   return { ...Object.fromEntries(kept), HOME: home, PATH: bin, npm_config_userconfig: userSettings };
 }
 

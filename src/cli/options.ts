@@ -1,4 +1,5 @@
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { fewestSteps, mostSteps } from '../check/check-env.ts';
 import { engineNames } from '../core/scene-spec.ts';
@@ -64,6 +65,15 @@ export function portNumber(text: string): number {
 
 /** Before any work is done for it. @throws OPTION_INVALID when there is a folder where a file is to be written, or the other way round. */
 export function requirePlaceFor(kind: 'file' | 'folder', path: string, option = '--out'): void {
+  // A path through a file is neither there nor absent to statSync: it throws.
+  for (let above = dirname(path); above !== dirname(above); above = dirname(above))
+    if (existsSync(above) && !statSync(above).isDirectory())
+      throw new GroundtwinError('OPTION_INVALID', {
+        who: 'groundtwin',
+        option,
+        value: `below a file, ${above}`,
+        allowed: 'a path whose folders are folders',
+      });
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined || found.isDirectory() === (kind === 'folder')) return;
   const [what, wanted] = kind === 'file' ? ['a folder', 'the name of a file'] : ['a file', 'the name of a folder'];

@@ -161,8 +161,12 @@ export function readTransitions(path: string, task: AnyTask): Transitions {
     throw new GroundtwinError('DATA_INVALID', { path, problem });
   };
   if (head?.format !== transitionsFormat) refuse(`it is not of format ${transitionsFormat}`);
-  if (head.task !== task.id) refuse(`it was recorded on '${String(head.task).slice(0, 80)}', not '${task.id}'`);
-  if (String(head.entries) !== String(entryNames(task))) refuse(`its state entries are not those of ${task.id}`);
+  if (head.task !== task.id)
+    refuse(`it was recorded on '${String(head.task).slice(0, 80)}', not '${task.id}': name its environment (--env)`);
+  if (String(head.entries) !== String(entryNames(task)))
+    refuse(
+      `its state entries are ${String(head.entries).slice(0, 300)}, those of ${task.id} ${String(entryNames(task))}: was it recorded with another --condition?`,
+    );
   if (!Number.isInteger(head.count) || head.count < 0) refuse('it does not say how many transitions it holds');
   const size = layOut(task.state).size;
   const widths = [size, flatSizeOf(task.actionSpace), task.commands.length, size];

@@ -31,12 +31,12 @@ export function momentsOf({ count, episode }: Transitions, horizon: number): num
   return moments;
 }
 
-/** The same, where there are enough. @throws DATA_INVALID */
-export function requireMoments(data: Transitions, starts: number, horizon: number): number[] {
+/** The same, where there are enough. @param what - the data are called in the error. @throws DATA_INVALID */
+export function requireMoments(data: Transitions, starts: number, horizon: number, what = 'held-out episodes'): number[] {
   const moments = momentsOf(data, horizon);
   if (moments.length >= starts) return moments;
   throw new GroundtwinError('DATA_INVALID', {
-    path: 'held-out episodes',
+    path: what,
     problem: `${moments.length} moments are followed by ${horizon} steps of the same episode, ${starts} are needed`,
   });
 }

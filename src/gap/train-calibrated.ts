@@ -7,7 +7,7 @@ import { accurateEnsemble } from '../world-model/ensemble.ts';
 import { openModel } from '../world-model/model-folder.ts';
 import { type TrainedModel, type TrainOptions, trainEnsemble } from '../world-model/train-ensemble.ts';
 import { rolloutCorrelation } from './calibrate-rollouts.ts';
-import { drawHeldOut } from './held-out.ts';
+import { drawHeldOut, requireMoments } from './held-out.ts';
 
 /** One episode in so many is held back. */
 const HELD_BACK_ONE_IN = 8;
@@ -38,6 +38,12 @@ export async function trainCalibrated(
 ): Promise<TrainedModel> {
   const rng = new Rng(options.seed);
   const [seen, heldBack] = splitEpisodes(data, HELD_BACK_ONE_IN);
+  requireMoments(
+    heldBack,
+    dreams.starts,
+    Math.max(...dreams.horizons),
+    `the one episode in ${HELD_BACK_ONE_IN} that is held back to calibrate on`,
+  );
   const heldOut = drawHeldOut(task, heldBack, dreams.starts, Math.max(...dreams.horizons), rng);
   const trained = await trainEnsemble(task, seen, { config: accurateEnsemble, ...options, heldBack });
   // It goes on from its checkpoint; its noise is fitted then.

@@ -328,6 +328,7 @@ export class Registry {
   private async backend(task: AnyTask, options: MakeVectorOptions): Promise<Backend> {
     const lanes = checkedLanes(task, options);
     const kind = options.backend ?? 'truth';
+    requireUsed(task, kind, options);
     const ranges = physicalRanges(task, options.randomize);
     switch (kind) {
       case 'truth':
@@ -437,6 +438,17 @@ function refuse(task: AnyTask, option: string, value: string, allowed: string): 
 function checkedLanes(task: AnyTask, { lanes = 1 }: MakeVectorOptions): number {
   if (!Number.isInteger(lanes) || lanes < 1 || lanes > maxLanes) refuse(task, 'lanes', String(lanes), `an integer from 1 to ${maxLanes}`);
   return lanes;
+}
+
+/** Options that only some backends have a use for: taken in silence, they would seem to be at work. */
+const backendsOf = { trust: ['model'], drift: ['twin'], observe: ['twin'], resync: ['twin'] } as const;
+
+function requireUsed(task: AnyTask, kind: string, options: MakeOptions): void {
+  for (const [option, backends] of Object.entries(backendsOf) as [keyof typeof backendsOf, readonly string[]][]) {
+    const value = options[option];
+    if (value !== undefined && value !== false && !backends.includes(kind))
+      refuse(task, option, JSON.stringify(value), `absent for backend '${kind}': it is for backend '${backends.join("', '")}'`);
+  }
 }
 
 function requireUnguarded(task: AnyTask, guard: GuardOptions): void {

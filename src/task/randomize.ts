@@ -2,9 +2,13 @@ import type { Range, Ranges } from '../core/range.ts';
 import { GroundtwinError } from '../errors.ts';
 import type { Rng } from '../math/rng.ts';
 
-/** @returns one value a range, in the order they are declared. */
-export function drawParams(ranges: Ranges, rng: Rng): Record<string, number> {
-  return Object.fromEntries(Object.entries(ranges).map(([name, range]) => [name, drawFrom(range, rng)]));
+/**
+ * @param names - of all that there may be a range of: drawn in this order, so that the one in which ranges are written says nothing.
+ * @returns one value a range.
+ */
+export function drawParams(names: readonly string[], ranges: Ranges, rng: Rng): Record<string, number> {
+  const drawn = names.filter((name) => Object.hasOwn(ranges, name));
+  return Object.fromEntries(drawn.map((name) => [name, drawFrom(ranges[name]!, rng)]));
 }
 
 function drawFrom({ low, high, scale }: Range, rng: Rng): number {

@@ -296,7 +296,7 @@ export class TaskEnv implements Backend {
   private episodeParams(seed: number, overrides: Params | undefined): Params {
     if (!this.ranges) return overrides ? { ...this.task.params, ...overrides } : this.task.params;
     this.paramsRng.seed(seed, streams.params);
-    return { ...this.task.params, ...drawParams(this.ranges, this.paramsRng), ...overrides };
+    return { ...this.task.params, ...drawParams(Object.keys(this.task.params), this.ranges, this.paramsRng), ...overrides };
   }
 
   private draw(lane: number, seed: number, params: Params): void {

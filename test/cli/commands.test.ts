@@ -102,6 +102,7 @@ describe('the command line', () => {
       [['serve', '--host', '0.0.0.0', '--port', '0'], 1, /SERVE_REFUSED: .*127\.0\.0\.1/],
       [['demo', '--starts', '1'], 2, /integer from 2/],
       [['record', ...env, '--out', 'x.bin', '--condition', 'weight'], 2, /--condition is weight.*mass_kg, length_m/],
+      [['record', ...env, '--out', 'package.json/x.bin'], 2, /--out is below a file, .*package\.json/],
       [['record', ...env, '--out', 'x.bin', '--condition', 'gravity_mps2'], 2, /--condition is gravity_mps2.*mass_kg, length_m/],
       [['eval', ...env, '--policy', 'random', '--condition', '--url', 'ws://127.0.0.1:1'], 2, /--condition is mass_kg.*--url/],
     ];
@@ -127,10 +128,9 @@ describe('the command line', () => {
     });
 
     it('without a stack where the disk is what fails', async () => {
-      writeFileSync(place.in('a-file'), '');
-      const { code, err } = await groundtwin(['record', ...env, '--episodes', '1', '--out', place.in('a-file', 'x.bin')]);
+      const { code, err } = await groundtwin(['record', ...env, '--episodes', '1', '--out', place.in('x'.repeat(300))]);
       expect(code).to.equal(1);
-      expect(err).to.match(/^ENOTDIR: /m);
+      expect(err).to.match(/^ENAMETOOLONG: /m);
       expect(err).to.not.match(/^\s+at /m);
     });
   });

@@ -157,6 +157,9 @@ describe('the episode store', () => {
     const roomy = new EpisodeStore(spec);
     expect(code(() => roomy.add({ ...first!, reward: new Float64Array(59) }))).to.match(/rewards of another length/);
     expect(code(() => roomy.add({ ...first!, steps: 0 }))).to.match(/has 0 steps/);
+    const terminated = first!.terminated.slice();
+    terminated[4] = 1;
+    expect(code(() => roomy.add({ ...first!, terminated }))).to.match(/goes on after its end at step 4/);
     const { state: _, ...stateless } = first!;
     expect(code(() => roomy.add(stateless))).to.match(/states of another length/);
   });

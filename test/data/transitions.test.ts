@@ -132,7 +132,7 @@ describe('recorded transitions', () => {
     expect(refusal(packSections(null, []))).to.include('not of format');
     writeTransitions(path, task, sample());
     expect(refusal(undefined, task)).to.equal('it cannot be read');
-    expect(refusal(fileOf(sample()), other)).to.equal("it was recorded on 'Pendulum-v0', not 'CartPoleSwingUp-v0'");
+    expect(refusal(fileOf(sample()), other)).to.match(/^it was recorded on 'Pendulum-v0', not 'CartPoleSwingUp-v0'.*--env/);
     expect(refusal(fileOf(sample(), { entries: ['angle_rad[1]'] }))).to.include('state entries');
     expect(refusal(fileOf(sample(), { count: 4 }))).to.include('do not hold 4 transitions');
     for (const count of ['3', -1, 2.5, null]) expect(refusal(fileOf(sample(), { count })), String(count)).to.include('how many');

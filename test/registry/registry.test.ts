@@ -86,6 +86,10 @@ describe('a registry', () => {
     ['half a lane', { lanes: 1.5 }, 'option lanes is 1.5'],
     ['too many lanes', { lanes: 1e6 }, 'option lanes is 1000000'],
     ['no steps', { maxEpisodeSteps: 0 }, 'option steps is 0'],
+    ['trust where no model steps', { trust: true }, "option trust is true; it must be absent for backend 'truth'"],
+    ['drift where nothing is compared', { drift: true }, "it is for backend 'twin'"],
+    ['observations of a model that there is none of', { observe: 'model' }, "it is for backend 'twin'"],
+    ['a model that is never set right', { backend: 'model', resync: 3 }, "it is for backend 'twin'"],
   ];
   for (const [what, options, says] of wrong)
     it(`refuses ${what}`, async () =>
@@ -226,7 +230,7 @@ describe('a registry', () => {
 
     for (const backend of ['model', 'twin'] as const)
       it(`from a folder steps a ${backend}, and closes the model with it`, async () => {
-        const env = await counted.make(cart.id, { backend, model: folder, observe: 'model' });
+        const env = await counted.make(cart.id, { backend, model: folder, ...(backend === 'twin' && { observe: 'model' }) });
         const { observation } = await env.reset({ seed: 1 });
         const next = await env.step([0]);
         expect(env.vector.kind).to.equal(backend);

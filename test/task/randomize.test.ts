@@ -29,10 +29,17 @@ describe('physical parameters drawn anew', () => {
 
   it('are uniform, or their logarithms are', () => {
     const rng = new Rng(3);
-    const drawn = Array.from({ length: 4000 }, () => drawParams(randomize, rng));
+    const drawn = Array.from({ length: 4000 }, () => drawParams(Object.keys(randomize), randomize, rng));
     const below = (name: string, value: number) => drawn.filter((params) => params[name]! < value).length / drawn.length;
     expect(below('poleMass_kg', 0.125)).to.be.closeTo(0.5, 0.03);
     expect(below('poleLength_m', 1)).to.be.closeTo(0.5, 0.03);
+  });
+
+  it('do not hang on the order in which their ranges are written', async () => {
+    const reversed = Object.fromEntries(Object.entries(randomize).reverse());
+    const env = await make(id, { randomize: reversed });
+    expect((await env.reset({ seed: 1 })).info.params).to.deep.equal(await paramsOf(1));
+    await env.close();
   });
 
   it('give way to those that reset is given', async () => {
