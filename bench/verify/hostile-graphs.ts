@@ -138,6 +138,50 @@ export function withTensor(write: (tensor: ProtobufWriter) => void, field = 5): 
   });
 }
 
+/** The nodes of sample = state + max(ConstantOfShape(shape)). */
+function fill(graph: ProtobufWriter): void {
+  for (const [operator, inputs, output] of [
+    ['ConstantOfShape', ['shape'], 'big'],
+    ['ReduceMax', ['big'], 'most'],
+    ['Add', ['state', 'most'], 'sample'],
+  ] as const)
+    graph.message(1, (node) => {
+      for (const input of inputs) node.string(1, input);
+      node.string(2, output);
+      node.string(4, operator);
+    });
+}
+
+/** A tensor of so many elements, where `write` stores how many, as one int64. */
+export function sized(write: (tensor: ProtobufWriter) => void): Uint8Array {
+  return spliced((graph) => {
+    fill(graph);
+    graph.message(5, (tensor) => {
+      tensor.integer(1, 1);
+      tensor.integer(2, 7);
+      write(tensor);
+      tensor.string(8, 'shape');
+    });
+  });
+}
+
+/** A tensor of so many elements, where a constant says how many, in two attributes of one name. */
+export function twiceGiven(...counts: readonly number[]): Uint8Array {
+  return spliced((graph) => {
+    graph.message(1, (node) => {
+      node.string(2, 'shape');
+      node.string(4, 'Constant');
+      for (const count of counts)
+        node.message(5, (attribute) => {
+          attribute.string(1, 'value_ints');
+          attribute.integer(8, count);
+          attribute.integer(20, 7);
+        });
+    });
+    fill(graph);
+  });
+}
+
 /** `[rows, rows, rows · 1024]`: 16 MB for a tile, 2 GB for 80 lanes, 4 TB for a thousand. */
 export function cubic(): Uint8Array {
   return sumOf(

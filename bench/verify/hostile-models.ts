@@ -21,12 +21,15 @@ import {
   nested,
   products,
   raw,
+  sized,
   spliced,
   sumOf,
+  twiceGiven,
   withDomain,
   withFunction,
   withTensor,
 } from './hostile-graphs.ts';
+import { hostileObservations, writeHostileObservations } from './hostile-observations.ts';
 
 export const hostileTask = 'Pendulum-v0';
 
@@ -162,6 +165,34 @@ const allocations: readonly HostileModel[] = [
       sparse.integer(3, 16 * GIGA);
     }, 15),
   ),
+  model('a size that is listed as 1 and lies there as 32 GB', 'load', () =>
+    sized((tensor) => {
+      tensor.integer(7, 1);
+      tensor.bytes(9, new Uint8Array(BigInt64Array.of(BigInt(4 * GIGA)).buffer));
+    }),
+  ),
+  model('a size of 1 in the field of another type, beside its own', 'load', () =>
+    sized((tensor) => {
+      tensor.integer(5, 1);
+      tensor.integer(7, 4 * GIGA);
+    }),
+  ),
+  model('a constant that is given twice, small and large', 'load', () => twiceGiven(1, 4 * GIGA)),
+  {
+    name: 'one large graph that is named for each of 64 members',
+    by: 'load',
+    write(folder) {
+      const predict = raw(
+        [
+          ['Add', ['state', 'zeros'], ['wide']],
+          ['ReduceMax', ['wide', 'axis'], ['sample'], { keepdims: int(0) }],
+        ],
+        [floats('zeros', new Array(3e6).fill(0), [1_500_000, 1, 2]), integers('axis', [0])],
+      );
+      const file = { path: 'predict.onnx', sha256: sha256Hex(predict) };
+      write(folder, predict, { members: 64, files: { predict: file, members: new Array(64).fill(file) } });
+    },
+  },
   model('64 members with a memory of 65,536 numbers each', 'load', sound, { members: 64, memorySize: 65536 }),
   model('64 members with 65,536 numbers of noise each', 'load', sound, { members: 64, noise: { distribution: 'normal', size: 65536 } }),
 ];
@@ -363,6 +394,12 @@ const substance: readonly HostileModel[] = [
   ),
 ];
 
+const observations: readonly HostileModel[] = Object.entries(hostileObservations).map(([name, graphs]) => ({
+  name: `of observations: ${name}`,
+  by: 'load',
+  write: (folder) => writeHostileObservations(folder, hostileTask, graphs()),
+}));
+
 export const hostileModels: readonly HostileModel[] = [
   ...loops,
   ...allocations,
@@ -372,4 +409,5 @@ export const hostileModels: readonly HostileModel[] = [
   ...shapes,
   ...files,
   ...substance,
+  ...observations,
 ];

@@ -1,5 +1,6 @@
 /** From dreams of many steps, held against what was recorded, to how persistent a model's noise has to be. */
 import { elementsWithRole, layOut } from '../core/state-spec.ts';
+import { sha256Hex } from '../math/hash.ts';
 import type { AnyTask } from '../task/task.ts';
 import { TaskEnv } from '../task/task-env.ts';
 import { predictedEntries } from '../world-model/contract.ts';
@@ -59,7 +60,7 @@ function withCorrelation(model: WorldModel, correlation: number): WorldModel {
   const { manifest, fingerprint } = model;
   return {
     manifest: { ...manifest, noise: { ...manifest.noise, correlation } },
-    fingerprint,
+    fingerprint: sha256Hex(JSON.stringify([fingerprint, correlation])),
     predict: (input, spread) => model.predict(input, spread),
     close: () => model.close(),
   };

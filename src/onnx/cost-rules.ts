@@ -315,7 +315,8 @@ function windowOf(node: StoredNode, weight: Fact) {
 
 function convolution(isTransposed: boolean): Rule {
   return (node, [x, weight]) => {
-    if (!x || !weight || weight.shape.length !== x.shape.length || !x.shape.slice(1).every(isFixed)) return undefined;
+    if (!x || !weight || weight.shape.length !== x.shape.length) return undefined;
+    if (![...x.shape.slice(1), ...weight.shape.slice(1)].every(isFixed)) return undefined;
     const { automatic, kernel, strides, dilations, pads, extra } = windowOf(node, weight);
     if (automatic || strides.some((stride) => stride < 1)) return undefined;
     const spatial = kernel.map((length, axis) => {

@@ -37,9 +37,9 @@ export function guardedRuntime({ inProcess, worker }: RuntimeParts, { isolation 
   const child = worker && isolatedRuntime(worker, limits);
   return {
     async load(bytes, options) {
-      const model = options?.name ?? 'model';
+      const { name: model = 'model', together = 1 } = options ?? {};
       const cost = costOf(bytes, model);
-      const isModest = bytes.length <= modestCost.stored && cost.known && fits(cost);
+      const isModest = bytes.length * together <= modestCost.stored && cost.known && fits(cost, together);
       refuseBeyond(cost, limits, model);
       if (isolation === 'none' || (isolation === 'auto' && isModest)) return inProcess.load(bytes, options);
       if (child) return child.load(bytes, options);
@@ -64,11 +64,12 @@ export function storedGraph(bytes: Uint8Array, model: string): StoredGraph {
   }
 }
 
-function fits({ bytes, operations }: Extract<GraphCost, { known: true }>): boolean {
+/** @param together - graphs that are as dear, as far as is known: what does not hang on the rows is had by each, the rows are shared. */
+function fits({ bytes, operations }: Extract<GraphCost, { known: true }>, together: number): boolean {
   return (
-    bytes.fixed <= modestCost.bytes &&
+    bytes.fixed * together <= modestCost.bytes &&
     bytes.perRow <= modestCost.bytesPerRow &&
-    operations.fixed <= modestCost.operations &&
+    operations.fixed * together <= modestCost.operations &&
     operations.perRow <= modestCost.operationsPerRow
   );
 }

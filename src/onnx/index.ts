@@ -39,6 +39,7 @@ export {
   type OnnxSession,
   type OnnxTensor,
   type OrtModule,
+  releaseAll,
 } from './runtime.ts';
 export * from './schedules.ts';
 export * from './staged-training.ts';

@@ -53,6 +53,8 @@ export function isolatedRuntime(url: URL, limits: ModelLimits = {}): OnnxRuntime
 }
 
 interface Waiting {
+  /** How errors name the model that was asked. */
+  readonly name: string;
   readonly resolve: (reply: ModelReply) => void;
   readonly reject: (error: Error) => void;
 }
@@ -60,7 +62,6 @@ interface Waiting {
 class ModelChild {
   private readonly child: ChildProcess;
   private readonly limits: Required<ModelLimits>;
-  private name = 'model';
   private sessions = 0;
   /** Calls are answered in the order in which they were made. */
   private readonly waiting: Waiting[] = [];
@@ -82,11 +83,10 @@ class ModelChild {
   }
 
   async load(bytes: Uint8Array, { name = 'model' }: OnnxLoadOptions): Promise<OnnxSession> {
-    this.name = name;
     this.sessions += 1;
     try {
-      const reply = await this.ask({ op: 'load', bytes, name }, this.limits.load_ms);
-      if (reply.op === 'loaded') return this.sessionOf(reply.session, reply.facts);
+      const reply = await this.ask(name, { op: 'load', bytes, name }, this.limits.load_ms);
+      if (reply.op === 'loaded') return this.sessionOf(name, reply.session, reply.facts);
       throw errorOf(reply);
     } catch (error) {
       this.leave();
@@ -94,20 +94,20 @@ class ModelChild {
     }
   }
 
-  private sessionOf(session: number, facts: SessionFacts): OnnxSession {
+  private sessionOf(name: string, session: number, facts: SessionFacts): OnnxSession {
     let released = false;
     return {
       ...facts,
       run: async (feeds, outputs = facts.outputNames) => {
-        if (released) throw new GroundtwinError('RUNTIME_FAILED', { model: this.name, problem: 'the session was released' });
-        const reply = await this.ask({ op: 'run', session, feeds, outputs }, this.limits.call_ms);
+        if (released) throw new GroundtwinError('RUNTIME_FAILED', { model: name, problem: 'the session was released' });
+        const reply = await this.ask(name, { op: 'run', session, feeds, outputs }, this.limits.call_ms);
         if (reply.op === 'ran') return reply.results;
         throw errorOf(reply);
       },
       release: async () => {
         if (released) return;
         released = true;
-        if (!this.isGone && this.sessions > 1) await this.ask({ op: 'release', session }, this.limits.call_ms).catch(() => {});
+        if (!this.isGone && this.sessions > 1) await this.ask(name, { op: 'release', session }, this.limits.call_ms).catch(() => {});
         this.leave();
       },
     };
@@ -119,9 +119,9 @@ class ModelChild {
     if (this.sessions === 0) this.stop('was closed');
   }
 
-  private ask(request: ModelRequest, limit_ms: number): Promise<ModelReply> {
+  private ask(name: string, request: ModelRequest, limit_ms: number): Promise<ModelReply> {
     return new Promise<ModelReply>((resolve, reject) => {
-      if (this.end !== null) return reject(this.stopped(this.end));
+      if (this.end !== null) return reject(stopped(name, this.end));
       const what = request.op === 'load' ? 'to load' : 'over a call';
       const timer = setTimeout(() => this.stop(`took longer than ${limit_ms} ms ${what}`), limit_ms);
       const done =
@@ -130,7 +130,7 @@ class ModelChild {
           clearTimeout(timer);
           act(value);
         };
-      this.waiting.push({ resolve: done(resolve), reject: done(reject) });
+      this.waiting.push({ name, resolve: done(resolve), reject: done(reject) });
       this.refer(true);
       this.child.send(request, (error) => error && this.stop(`could not be asked: ${error.message}`));
     });
@@ -156,7 +156,7 @@ class ModelChild {
     if (this.end !== null) return;
     this.end = why;
     this.child.kill('SIGKILL');
-    for (let waiting = this.settle(); waiting; waiting = this.settle()) waiting.reject(this.stopped(why));
+    for (let waiting = this.settle(); waiting; waiting = this.settle()) waiting.reject(stopped(waiting.name, why));
     this.refer(false);
   }
 
@@ -164,10 +164,10 @@ class ModelChild {
     if (signal === memorySignal) return `took more than ${this.limits.memory_MB} MB of memory`;
     return signal ? `broke off with ${signal}` : `broke off with exit code ${code}`;
   }
+}
 
-  private stopped(what: string): GroundtwinError {
-    return new GroundtwinError('MODEL_STOPPED', { model: this.name, what });
-  }
+function stopped(model: string, what: string): GroundtwinError {
+  return new GroundtwinError('MODEL_STOPPED', { model, what });
 }
 
 function errorOf(reply: ModelReply): Error {

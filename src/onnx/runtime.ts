@@ -43,12 +43,21 @@ export interface OnnxSession {
 export interface OnnxLoadOptions {
   /** How errors name the model. */
   readonly name?: string;
+  /** Graphs of one model that are loaded, this one included: bounds on what it may cost hold for all together. Default 1. */
+  readonly together?: number;
 }
 
 /** Where models run: `nodeRuntime` here, `webRuntime` in a browser. Models come as bytes only, so that no model can point at files. */
 export interface OnnxRuntime {
   /** @throws MODEL_INVALID when the bytes cannot be loaded, RUNTIME_MISSING when the runtime cannot. */
   load(bytes: Uint8Array, options?: OnnxLoadOptions): Promise<OnnxSession>;
+}
+
+/** Releases every one, whatever happens to the others. @throws what the first that failed threw. */
+export async function releaseAll(open: readonly { release(): Promise<void> }[]): Promise<void> {
+  const outcomes = await Promise.allSettled(open.map((one) => one.release()));
+  const failed = outcomes.find(({ status }) => status === 'rejected');
+  if (failed) throw (failed as PromiseRejectedResult).reason;
 }
 
 /** What both packages of ONNX Runtime offer. */

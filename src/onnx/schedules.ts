@@ -9,10 +9,15 @@ export function linearSchedule(from: number, to: number, steps: number): Schedul
   return (step) => from + (to - from) * Math.min(1, step / steps);
 }
 
-/** Half a cosine from one value to another over so many steps (Loshchilov & Hutter 2017, without restarts); the last one after that. */
+/** What is left on the way from one value to another: from 1 down to 0 along half a cosine (Loshchilov & Hutter 2017, without restarts). @param progress - 0 to 1. */
+export function halfCosine(progress: number): number {
+  return (1 + Math.cos(Math.PI * progress)) / 2;
+}
+
+/** Along half a cosine from one value to another over so many steps; the last one after that. */
 export function cosineSchedule(from: number, to: number, steps: number): Schedule {
   checkSteps('cosineSchedule', steps);
-  return (step) => to + ((from - to) * (1 + Math.cos(Math.PI * Math.min(1, step / steps)))) / 2;
+  return (step) => to + (from - to) * halfCosine(Math.min(1, step / steps));
 }
 
 /** `schedule`, its first steps scaled by 1/n, 2/n, … n/n. */

@@ -19,7 +19,7 @@ export function serveModels(channel: NodeJS.Process, runtime: OnnxRuntime, memor
   const memory_bytes = memory_MB * 1e6;
   guardProcess({ orphanLimit_ms, memoryLimit_bytes: process.memoryUsage.rss() + memory_bytes });
   refuseMemoryBeyond(memory_bytes);
-  const sessions = new Map<number, OnnxSession>();
+  const sessions: OpenSessions = new Map();
   const send = (reply: ModelReply) => channel.send?.(reply);
   let turn: Promise<void> = Promise.resolve();
   // Signals to the whole group (Ctrl-C, a service being stopped) are the parent's to decide on.
@@ -30,29 +30,34 @@ export function serveModels(channel: NodeJS.Process, runtime: OnnxRuntime, memor
   channel.on('disconnect', () => channel.exit());
 }
 
-async function answer(runtime: OnnxRuntime, sessions: Map<number, OnnxSession>, request: ModelRequest): Promise<ModelReply> {
+/** By number; none is given twice. */
+type OpenSessions = Map<number, { readonly name: string; readonly session: OnnxSession }>;
+let loads = 0;
+
+async function answer(runtime: OnnxRuntime, sessions: OpenSessions, request: ModelRequest): Promise<ModelReply> {
   switch (request.op) {
     case 'load': {
-      const loaded = await runtime.load(request.bytes, { name: request.name });
-      const session = sessions.size;
-      sessions.set(session, loaded);
-      const { inputNames, outputNames, inputs, outputs } = loaded;
-      return { op: 'loaded', session, facts: { inputNames, outputNames, inputs, outputs } };
+      const { name, bytes } = request;
+      const session = await runtime.load(bytes, { name });
+      sessions.set(loads, { name, session });
+      const { inputNames, outputNames, inputs, outputs } = session;
+      return { op: 'loaded', session: loads++, facts: { inputNames, outputNames, inputs, outputs } };
     }
     case 'run': {
-      const results = await sessions.get(request.session)!.run(request.feeds, request.outputs);
-      return { op: 'ran', results: requireModest(results) };
+      const { name, session } = sessions.get(request.session)!;
+      return { op: 'ran', results: requireModest(name, await session.run(request.feeds, request.outputs)) };
     }
     case 'release':
-      await sessions.get(request.session)!.release();
+      await sessions.get(request.session)!.session.release();
+      sessions.delete(request.session);
       return { op: 'released' };
   }
 }
 
-function requireModest(results: Record<string, OnnxTensor>): Record<string, OnnxTensor> {
+function requireModest(model: string, results: Record<string, OnnxTensor>): Record<string, OnnxTensor> {
   const bytes = Object.values(results).reduce((sum, { data }) => sum + ((data as Partial<ArrayBufferView>).byteLength ?? Infinity), 0);
   if (bytes <= mostReturned_bytes) return results;
-  throw new GroundtwinError('RUNTIME_FAILED', { model: 'model', problem: `it returned ${bytes} bytes, more than ${mostReturned_bytes}` });
+  throw new GroundtwinError('RUNTIME_FAILED', { model, problem: `it returned ${bytes} bytes, more than ${mostReturned_bytes}` });
 }
 
 function failure(error: unknown): ModelReply {

@@ -60,11 +60,12 @@ const elementBytes: Readonly<Record<number, number>> = {
   13: 8,
   16: 2,
 };
-const [float32, int32, int64, float16, float64, bfloat16] = [1, 6, 7, 10, 11, 16];
+const [float32, int32, int64, float16, float64, uint32, uint64, bfloat16] = [1, 6, 7, 10, 11, 12, 13, 16];
 
 /**
  * Reads an untrusted ModelProto, in time linear in its size.
- * @throws ProtobufProblem when the bytes are malformed, a tensor holds another number of elements than its shape says, is sparse, or of no numeric type.
+ * @throws ProtobufProblem when the bytes are malformed, a tensor holds another number of elements than its shape says, is sparse, or of no numeric type, or what is
+ * written may be read in two ways.
  */
 export function readStoredGraph(bytes: Uint8Array): StoredGraph {
   const nodes: StoredNode[] = [];
@@ -80,6 +81,7 @@ function readGraph(bytes: Uint8Array, nodes: StoredNode[], tensors: Map<string, 
     if (field.number === 1) nodes.push(readNode(required(field)));
     else if (field.number === 5) {
       const { name, tensor } = readTensor(required(field));
+      if (tensors.has(name)) throw new ProtobufProblem(`the tensor '${name.slice(0, 60)}' is stored twice over`);
       tensors.set(name, tensor);
     } else if (field.number === 15) throw new ProtobufProblem('a sparse tensor is stored, whose size its bytes do not show');
   }
@@ -99,22 +101,41 @@ function readNode(bytes: Uint8Array): StoredNode {
   return { operator, inputs, outputs, attributes };
 }
 
+/** Fields of AttributeProto that hold its value, by the code of its type (field 20): f, i, s, t, g, floats, ints, strings, tensors, graphs. */
+const valueField: Readonly<Record<number, number>> = { 1: 2, 2: 3, 3: 4, 4: 5, 5: 6, 6: 7, 7: 8, 8: 9, 9: 10, 10: 11 };
+const [typeInteger, typeText, typeTensor, typeIntegers] = [2, 3, 4, 7];
+
+/** Refuses what may be read in two ways, since whoever runs the model may read it in the other: a second attribute of a name, a value beside the one of its type. */
 function readAttribute(bytes: Uint8Array, attributes: Map<string, StoredAttribute>): void {
   let name = '';
-  let integer: number | undefined;
-  let text: string | undefined;
-  let tensor: StoredTensor | undefined;
-  const integers: number[] = [];
+  let type = 0;
+  const values: ProtobufField[] = [];
   for (const field of protobufFields(bytes)) {
     if (field.number === 1) name = protobufText(field);
-    else if (field.number === 3) integer = field.integer;
-    else if (field.number === 4) text = protobufText(field);
-    else if (field.number === 5) ({ tensor } = readTensor(required(field)));
-    else if (field.number === 8) integers.push(...fewIntegers(field));
+    else if (field.number === 20) type = field.integer ?? 0;
     else if (field.number === 22 || field.number === 23)
       throw new ProtobufProblem('a constant is sparse, whose size its bytes do not show');
+    // 13 is documentation.
+    else if (field.number !== 13) values.push(field);
   }
-  attributes.set(name, { integer, integers, text, tensor });
+  const own = valueField[type];
+  const called = `the attribute '${name.slice(0, 60)}'`;
+  if (attributes.has(name)) throw new ProtobufProblem(`${called} is given twice`);
+  if (own === undefined) throw new ProtobufProblem(`${called} is of no type that is read (code ${type})`);
+  if (values.some(({ number }) => number !== own) || (own < 7 && values.length > 1))
+    throw new ProtobufProblem(`${called} has values besides the one of its type (code ${type})`);
+  attributes.set(name, attributeOf(type, values));
+}
+
+function attributeOf(type: number, values: readonly ProtobufField[]): StoredAttribute {
+  const [value] = values;
+  return {
+    // What is not written is zero, or empty.
+    integer: type === typeInteger ? (value?.integer ?? 0) : undefined,
+    text: type === typeText ? (value ? protobufText(value) : '') : undefined,
+    tensor: value && type === typeTensor ? readTensor(required(value)).tensor : undefined,
+    integers: type === typeIntegers ? values.flatMap(fewIntegers) : [],
+  };
 }
 
 function fewIntegers(field: ProtobufField): number[] {
@@ -122,37 +143,57 @@ function fewIntegers(field: ProtobufField): number[] {
   return protobufIntegers(field);
 }
 
-/** Fields of TensorProto: dims 1, data_type 2, float_data 4, int32_data 5, int64_data 7, name 8, raw_data 9, double_data 10. */
+/** The field of TensorProto in which the elements of a type lie, if not in raw_data: float_data 4, int64_data 7, double_data 10, uint64_data 11, else int32_data. */
+const dataField: Readonly<Record<number, number>> = { [float32]: 4, [int64]: 7, [float64]: 10, [uint32]: 11, [uint64]: 11 };
+const [int32Data, rawData] = [5, 9];
+/** Beside them: dims 1, data_type 2, name 8, doc_string 12, external_data 13, data_location 14, metadata_props 16. */
+const describing: ReadonlySet<number> = new Set([1, 2, 8, 12, 13, 14, 16]);
+
+/** Refuses what may be read in two ways: elements in two places, or in that of another type. */
 function readTensor(bytes: Uint8Array): { name: string; tensor: StoredTensor } {
   let name = '';
   let type = 0;
-  let data: Uint8Array | undefined;
   const shape: number[] = [];
-  const listed: number[] = [];
-  let listedCount = 0;
+  const elements: ProtobufField[] = [];
   for (const field of protobufFields(bytes)) {
     if (field.number === 1) shape.push(...fewIntegers(field));
     else if (field.number === 2) type = field.integer ?? 0;
-    else if (field.number === 4 || field.number === 9 || field.number === 10) {
-      if (data) throw new ProtobufProblem('a tensor is stored twice over');
-      data = required(field);
-    } else if (field.number === 5 || field.number === 7) {
-      // None takes more than ten bytes: what is far too long need not be counted.
-      listedCount += (field.bytes?.length ?? 0) > 10 * mostListed ? Number.POSITIVE_INFINITY : protobufIntegerCount(field);
-      if (listedCount > mostListed) throw new ProtobufProblem(`more than ${mostListed} integers are listed one by one`);
-      if (listedCount <= mostIntegers) listed.push(...protobufIntegers(field));
-    } else if (field.number === 8) name = protobufText(field);
+    else if (field.number === 8) name = protobufText(field);
+    else if (!describing.has(field.number)) elements.push(field);
   }
+  const called = `the tensor '${name.slice(0, 60)}'`;
   const size = elementBytes[type];
-  if (size === undefined) throw new ProtobufProblem(`the tensor '${name.slice(0, 60)}' is of no numeric type that is read (code ${type})`);
-  const elements = shape.reduce((product, length) => product * length, 1);
-  const held = data ? data.length / size : listedCount;
-  if (shape.some((length) => length < 0) || held !== elements)
-    throw new ProtobufProblem(`the tensor '${name.slice(0, 60)}' has shape [${shape}] and holds ${held} elements`);
-  return {
-    name,
-    tensor: { type, shape, bytes: data, integers: integersOf(type, data, listedCount === listed.length ? listed : undefined) },
-  };
+  if (size === undefined) throw new ProtobufProblem(`${called} is of no numeric type that is read (code ${type})`);
+  const { data, listed, count } = readElements(called, type, elements);
+  const wanted = shape.reduce((product, length) => product * length, 1);
+  const held = data ? data.length / size : count;
+  if (shape.some((length) => length < 0) || held !== wanted)
+    throw new ProtobufProblem(`${called} has shape [${shape}] and holds ${held} elements`);
+  return { name, tensor: { type, shape, bytes: data, integers: integersOf(type, data, listed) } };
+}
+
+/** As they lie in memory (`data`), or integers one by one, `listed` where they are few. */
+function readElements(called: string, type: number, fields: readonly ProtobufField[]) {
+  const own = dataField[type] ?? int32Data;
+  const [first] = fields;
+  if (!first) return { data: undefined, listed: [], count: 0 };
+  if (fields.some(({ number }) => number !== first.number)) throw new ProtobufProblem(`${called} is stored twice over`);
+  if (first.number !== rawData && first.number !== own)
+    throw new ProtobufProblem(`${called} of type code ${type} is stored in field ${first.number}, where its elements cannot lie`);
+  if (first.number === rawData || type === float32 || type === float64) {
+    if (fields.length > 1) throw new ProtobufProblem(`${called} is stored twice over`);
+    return { data: required(first), listed: undefined, count: 0 };
+  }
+  let count = 0;
+  for (const field of fields) {
+    // None takes more than ten bytes: what is far too long need not be counted.
+    count += (field.bytes?.length ?? 0) > 10 * mostListed ? Number.POSITIVE_INFINITY : protobufIntegerCount(field);
+    if (count > mostListed) throw new ProtobufProblem(`more than ${mostListed} integers are listed one by one`);
+  }
+  const all = () => fields.flatMap(protobufIntegers);
+  // Halves are listed as the integers of their bits.
+  if (type === float16 || type === bfloat16) return { data: new Uint8Array(Uint16Array.from(all()).buffer), listed: undefined, count };
+  return { data: undefined, listed: count <= mostIntegers ? all() : undefined, count };
 }
 
 function integersOf(type: number, data: Uint8Array | undefined, listed: readonly number[] | undefined): readonly number[] | undefined {

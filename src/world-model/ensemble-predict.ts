@@ -2,6 +2,7 @@
 import { Rng } from '../math/rng.ts';
 import { compileInference, type GraphBuilder, mlp, mlpParameters, type Tensor } from '../onnx/index.ts';
 import { type EnsembleConfig, type EnsembleLayout, type Normalisation, networkSpec } from './ensemble.ts';
+import { floats, rowConstant } from './graph-parts.ts';
 
 /** A trained ensemble, and how its numbers are to be read. */
 export interface TrainedEnsemble {
@@ -25,20 +26,26 @@ export function compileEnsemblePredict(ensemble: TrainedEnsemble, member?: numbe
   const raw = rawInput(layout);
   const { members, ...one } = networkSpec(raw.width, targets, config);
   const spec = member === undefined ? { ...one, members: config.members } : one;
-  const floats = (name: string, width: number) => ({ name, dtype: 'float32', shape: ['rows', width] }) as const;
   const context = layout.contexts.length > 0 ? [floats('context', layout.contexts.length)] : [];
   return compileInference({
     parameters: mlpParameters(spec, new Rng(0)),
     values: scaledValues(ensemble, raw, member),
     inputs: [floats('state', targets), floats('action', layout.commandSize), ...context, floats('noise', targets)],
     build: (builder, parameters, given) => {
-      const row = (numbers: Iterable<number>) => builder.constant(Float32Array.from(numbers), 'float32', [1, targets]);
       const input = builder.scope('encode', () => encode(builder, ensemble, raw, given.state!, given.context, given.action!));
       const blocks = member === undefined ? builder.reshape(input, [config.members, 'tile', raw.width]) : input;
       const output = builder.reshape(mlp(builder, parameters, blocks, spec), ['rows', 2 * targets]);
       const [change, openness] = builder.split(output, [targets, targets], -1) as [Tensor, Tensor];
       const isAbsolute = layout.targets.some(({ absolute }) => absolute);
-      const kept = isAbsolute ? builder.mul(given.state!, row(layout.targets.map(({ absolute }) => (absolute ? 0 : 1)))) : given.state!;
+      const kept = isAbsolute
+        ? builder.mul(
+            given.state!,
+            rowConstant(
+              builder,
+              layout.targets.map(({ absolute }) => (absolute ? 0 : 1)),
+            ),
+          )
+        : given.state!;
       const mean = builder.add(kept, change);
       const widened = scaling.targetScale.map((value) => value * calibration);
       const scale = builder.scope('scale', () => deviation(builder, openness, config.logVariance, widened));
@@ -53,10 +60,9 @@ export function compileEnsemblePredict(ensemble: TrainedEnsemble, member?: numbe
  */
 function deviation(builder: GraphBuilder, openness: Tensor, { low, high }: EnsembleConfig['logVariance'], widened: Float64Array): Tensor {
   const squares = (bound: number) =>
-    builder.constant(
-      Float32Array.from(widened, (value) => value * value * Math.exp(bound)),
-      'float32',
-      [1, widened.length],
+    rowConstant(
+      builder,
+      widened.map((value) => value * value * Math.exp(bound)),
     );
   return builder.sqrt(builder.add(builder.mul(builder.sigmoid(openness), squares(high)), squares(low)));
 }
@@ -132,7 +138,7 @@ function encode(
   columns.forEach((column, feature) => {
     means[column] = scaling.inputMean[feature]!;
   });
-  return builder.sub(builder.concat(parts, 1), builder.constant(means, 'float32', [1, width]));
+  return builder.sub(builder.concat(parts, 1), rowConstant(builder, means));
 }
 
 /** Weights of the raw columns to changes in the unit of each entry. Columns that are no feature weigh nothing. */

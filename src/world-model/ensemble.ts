@@ -118,9 +118,10 @@ export function encodeInputs(
   encoded: Float64Array = new Float64Array(data.count * layout.features),
 ): Float64Array {
   const size = data.state.length / Math.max(1, data.count);
+  const elements = [...layout.inputs, ...layout.contexts];
   let at = 0;
   for (let row = 0; row < data.count; row++) {
-    for (const element of [...layout.inputs, ...layout.contexts]) {
+    for (const element of elements) {
       const value = data.state[row * size + element.offset]!;
       if (element.angle) {
         encoded[at++] = Math.sin(value);

@@ -1,7 +1,7 @@
 /** Fitting the ensemble to numbers: no task, no files, no process here, so it runs in any worker. */
 import { GroundtwinError } from '../errors.ts';
 import { Rng } from '../math/rng.ts';
-import { type OnnxRuntime, TrainingProgram, type TrainingState } from '../onnx/index.ts';
+import { halfCosine, type OnnxRuntime, releaseAll, TrainingProgram, type TrainingState } from '../onnx/index.ts';
 import { type Calibration, calibrateEnsemble, calibrateOnUnseen } from './calibrate-ensemble.ts';
 import { compileEnsembleHeads, compileEnsembleTraining, type EnsembleConfig } from './ensemble.ts';
 import { geometricMean, type HeldOut, type HeldOutJudge, holdBack, holdOut, openHeldOutJudge } from './held-out-error.ts';
@@ -103,7 +103,10 @@ interface Fit {
  * @throws TRAINING_FAILED when there are too few rows or the loss is no longer finite.
  */
 export async function fitEnsemble(runtime: OnnxRuntime, job: FitJob, hooks: FitHooks = {}): Promise<FitResult> {
-  if (job.rows < 10) throw new GroundtwinError('TRAINING_FAILED', { problem: `only ${job.rows} transitions, at least 10 are needed` });
+  const learned = job.heldBack ? job.calibrateFrom : job.rows;
+  if (learned < 10) throw new GroundtwinError('TRAINING_FAILED', { problem: `only ${learned} transitions, at least 10 are needed` });
+  if (job.heldBack && learned === job.rows)
+    throw new GroundtwinError('TRAINING_FAILED', { problem: 'no transitions are held back to calibrate on' });
   const { members } = job.config;
   const elites = job.elites ?? members;
   const isJudged = job.patience !== undefined || elites < members;
@@ -125,8 +128,7 @@ export async function fitEnsemble(runtime: OnnxRuntime, job: FitJob, hooks: FitH
     const calibration = await calibrate(runtime, job, weights, kept.length, heldOut);
     return { weights, members: kept, keptUpdate, calibration, losses: state.losses, stopped: !isOver(job, state) };
   } finally {
-    await program.release();
-    await judge?.release();
+    await releaseAll(judge ? [program, judge] : [program]);
   }
 }
 
@@ -194,10 +196,9 @@ function membersOf(weights: Weights, members: number, kept: readonly number[]): 
   return Object.fromEntries(Object.entries(weights).map(([name, values]) => [name, blocks(values)]));
 }
 
-/** Half a cosine from the full rate down to `finalLearningRate` of it (Loshchilov & Hutter 2017, without restarts). @param progress - 0 to 1. */
+/** Down to `finalLearningRate` of the full rate. @param progress - 0 to 1. */
 export function cosineRate(config: Pick<EnsembleConfig, 'learningRate' | 'finalLearningRate'>, progress: number): number {
-  const share = (1 + Math.cos(Math.PI * progress)) / 2;
-  return config.learningRate * (config.finalLearningRate + (1 - config.finalLearningRate) * share);
+  return config.learningRate * (config.finalLearningRate + (1 - config.finalLearningRate) * halfCosine(progress));
 }
 
 /** @returns int32 `[steps, members, batch]`, rows out of each member's own sample. */
@@ -215,8 +216,8 @@ function drawBatches({ config }: FitJob, samples: readonly Int32Array[], steps: 
 async function calibrate(runtime: OnnxRuntime, job: FitJob, weights: Weights, members: number, { judge }: HeldOut): Promise<Calibration> {
   const config = { ...job.config, members };
   const session = await runtime.load(compileEnsembleHeads(job.features, job.targets, config, weights), { name: 'ensemble heads' });
-  const { mean, deviation } = await session.run({ input: { type: 'float32', data: job.input, dims: [job.rows, job.features] } });
-  await session.release();
+  const input = { type: 'float32', data: job.input, dims: [job.rows, job.features] } as const;
+  const { mean, deviation } = await session.run({ input }).finally(() => session.release());
   const outputs = {
     members,
     rows: job.rows,

@@ -119,8 +119,3 @@ export class LaneNoise {
     }
   }
 }
-
-/** Whether something read is the state of a generator. */
-export function isSavedRng(rng: unknown): rng is number[] {
-  return Array.isArray(rng) && rng.length === 6 && rng.every(Number.isFinite);
-}

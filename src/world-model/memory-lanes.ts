@@ -1,18 +1,10 @@
-import { GroundtwinError } from '../errors.ts';
-import { firstRows, isSavedRng, LaneNoise, LaneSlots } from './lane-rows.ts';
+import { LaneMemory } from './lane-memory.ts';
+import { firstRows } from './lane-rows.ts';
 import type { ImagineInput, ObservationModel, ObserveInput } from './observation-model.ts';
 
-/** What a lane holds, as plain parts of a snapshot. */
-export interface SavedMemory {
-  readonly member: number;
-  readonly rng: number[];
-}
-
 /** Memories of a model of observations, one a lane; lanes never influence each other. Arrays are reused by the next call. */
-export class MemoryLanes {
+export class MemoryLanes extends LaneMemory {
   readonly lanes: number;
-  /** float32 `[lanes, K]` */
-  readonly memory: Float32Array;
   /** float32 `[lanes, O]`: what was last imagined. */
   readonly sample: Float32Array;
   /** float32 `[lanes]` */
@@ -20,25 +12,19 @@ export class MemoryLanes {
   /** float32 `[lanes]`: probability that the task goes on. */
   readonly continues: Float32Array;
   private readonly model: ObservationModel;
-  private readonly slots: LaneSlots;
-  private readonly noise: LaneNoise;
-  private readonly isNoisy: boolean;
   private readonly actionSize: number;
   private input: ImagineInput & ObserveInput;
   private largest: ImagineInput & ObserveInput;
 
   constructor(model: ObservationModel, lanes: number) {
-    const { members, memorySize, noise, observation, action } = model.manifest;
+    super(model.manifest, lanes);
+    const { observation, action } = model.manifest;
     this.model = model;
     this.lanes = lanes;
     this.actionSize = action.size;
-    this.memory = new Float32Array(lanes * memorySize);
     this.sample = new Float32Array(lanes * observation.size);
     this.reward = new Float32Array(lanes);
     this.continues = new Float32Array(lanes);
-    this.isNoisy = noise.distribution === 'normal';
-    this.slots = new LaneSlots(lanes, members);
-    this.noise = new LaneNoise(lanes, noise.size, this.isNoisy ? noise.correlation : 0);
     this.input = this.allocateInput(0);
     this.largest = this.input;
   }
@@ -46,15 +32,9 @@ export class MemoryLanes {
   /** Begins an episode before its first observation. @param initial - what the model's `initial` gave. */
   start(lane: number, seed: number, initial: Float32Array): void {
     this.seed(lane, seed);
-    const { memorySize } = this.model.manifest;
-    const member = this.slots.member[lane]!;
-    this.memory.set(initial.subarray(member * memorySize, (member + 1) * memorySize), lane * memorySize);
-  }
-
-  /** Chooses the member and begins the lane's noise, and leaves its memory. */
-  seed(lane: number, seed: number): void {
-    this.slots.assign(lane, seed);
-    this.noise.start(lane, seed);
+    const own = this.of(lane);
+    const first = this.slots.member[lane]! * own.length;
+    own.set(initial.subarray(first, first + own.length));
   }
 
   /** Takes in what was seen. @param previousAction - `[lanes, A]`. @param observation - `[lanes, O]`. */
@@ -79,32 +59,6 @@ export class MemoryLanes {
     this.gather(sample, this.sample, active);
     this.gather(reward, this.reward, active);
     this.gather(continues, this.continues, active);
-  }
-
-  save(lane: number): { head: SavedMemory; parts: Float32Array[] } {
-    return { head: { member: this.slots.member[lane]!, rng: this.noise.save(lane) }, parts: this.kept(lane) };
-  }
-
-  /** @throws SNAPSHOT_INVALID; nothing is taken then. */
-  load(lane: number, head: SavedMemory | null, parts: readonly Uint8Array[]): void {
-    const { member, rng } = head ?? ({} as Partial<SavedMemory>);
-    const kept = this.kept(lane);
-    const isMember = Number.isInteger(member) && member! >= 0 && member! < this.model.manifest.members;
-    const fits = kept.length === parts.length && kept.every((part, i) => parts[i]!.byteLength === part.byteLength);
-    if (!isMember || !isSavedRng(rng) || !fits) refuse();
-    const saved = parts.map((part) => new Float32Array(part.slice().buffer));
-    if (!saved.every((part) => part.every(Number.isFinite))) refuse();
-    this.slots.assign(lane, member!);
-    this.noise.load(lane, rng);
-    saved.forEach((part, i) => {
-      kept[i]!.set(part);
-    });
-  }
-
-  /** What a lane carries from step to step beside its member and generator. */
-  private kept(lane: number): Float32Array[] {
-    const { memorySize } = this.model.manifest;
-    return [this.memory.subarray(lane * memorySize, (lane + 1) * memorySize), this.noise.kept(lane)];
   }
 
   private place(): void {
@@ -144,8 +98,4 @@ export class MemoryLanes {
       if (active[lane]) for (let i = 0; i < width; i++) into[lane * width + i] = from[row + i]!;
     }
   }
-}
-
-function refuse(): never {
-  throw new GroundtwinError('SNAPSHOT_INVALID', { problem: 'its model part does not fit this model' });
 }

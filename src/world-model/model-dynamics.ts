@@ -5,7 +5,8 @@ import { layOut, type StateView, wrapAngle } from '../core/state-spec.ts';
 import { GroundtwinError } from '../errors.ts';
 import type { AnyTask } from '../task/task.ts';
 import { contextEntries, elementsOf, predictedEntries } from './contract.ts';
-import { firstRows, isSavedRng, LaneNoise, LaneSlots } from './lane-rows.ts';
+import { LaneMemory, type SavedMemory } from './lane-memory.ts';
+import { firstRows } from './lane-rows.ts';
 import { TrustWatch } from './trust-watch.ts';
 import type { Prediction, PredictionInput, WorldModel } from './world-model.ts';
 
@@ -53,10 +54,7 @@ export class ModelDynamics implements Dynamics {
   private readonly commands: Int32Array;
   private readonly cells: Int32Array;
   private readonly stateSize: number;
-  private readonly noiseIsNormal: boolean;
-  private readonly slots: LaneSlots;
-  private readonly noise: LaneNoise;
-  private readonly memory: Float32Array;
+  private readonly carried: LaneMemory;
   private input: PredictionInput;
   private largest: PredictionInput;
 
@@ -77,11 +75,7 @@ export class ModelDynamics implements Dynamics {
     this.commands = Int32Array.from(task.commands, (_, i) => i);
     this.cells = Int32Array.from({ length: model.manifest.memorySize }, (_, i) => i);
     this.stateSize = layOut(task.state).size;
-    const { noise, members } = model.manifest;
-    this.noiseIsNormal = noise.distribution === 'normal';
-    this.slots = new LaneSlots(lanes, members, this.everyMember);
-    this.noise = new LaneNoise(lanes, noise.size, this.noiseIsNormal ? noise.correlation : 0);
-    this.memory = new Float32Array(lanes * model.manifest.memorySize);
+    this.carried = new LaneMemory(model.manifest, lanes, this.everyMember);
     this.input = this.allocateInput(0);
     this.largest = this.input;
     const figures = () => new Float64Array(lanes * this.predicted.length).fill(Number.NaN);
@@ -89,10 +83,9 @@ export class ModelDynamics implements Dynamics {
   }
 
   start(lane: number, _row: Float64Array, _view: StateView, _params: unknown, seed: number): void {
-    this.slots.assign(lane, seed);
-    this.noise.start(lane, seed);
+    this.carried.seed(lane, seed);
+    this.carried.of(lane).fill(0);
     this.watch?.begin(lane);
-    this.memory.fill(0, lane * this.model.manifest.memorySize, (lane + 1) * this.model.manifest.memorySize);
     const size = this.predicted.length;
     for (const figures of Object.values(this.uncertainty) as Float64Array[]) figures.fill(Number.NaN, lane * size, (lane + 1) * size);
   }
@@ -106,42 +99,26 @@ export class ModelDynamics implements Dynamics {
   }
 
   save(lane: number): Uint8Array {
+    const { head, parts } = this.carried.save(lane);
     const steps = this.watch && { steps: this.watch.columns.steps[lane]! };
-    return packSections({ member: this.slots.member[lane]!, rng: this.noise.save(lane), ...steps }, this.kept(lane).map(bytesOf));
+    return packSections({ ...head, ...steps }, parts.map(bytesOf));
   }
 
   load(lane: number, state: Uint8Array): void {
-    const { head, parts } = unpackSections<{ member: number; rng: number[]; steps?: number }>(state);
-    const kept = this.kept(lane).map(bytesOf);
-    const { member, rng, steps = 0 } = head ?? {};
-    const isMember = Number.isInteger(member) && member >= 0 && member < this.model.manifest.members;
-    const fits = kept.every((bytes, i) => parts[i]?.byteLength === bytes.byteLength);
-    if (
-      !isMember ||
-      !Number.isInteger(steps) ||
-      !isSavedRng(rng) ||
-      !fits ||
-      !new Float32Array((parts[1] as Uint8Array).slice().buffer).every(Number.isFinite)
-    )
-      throw new GroundtwinError('SNAPSHOT_INVALID', { problem: 'its model part does not fit this model' });
-    this.slots.assign(lane, member);
+    const { head, parts } = unpackSections<SavedMemory & { readonly steps?: number }>(state);
+    const { steps = 0 } = head ?? {};
+    if (!Number.isSafeInteger(steps) || steps < 0)
+      throw new GroundtwinError('SNAPSHOT_INVALID', { problem: `its model part has dreamed ${JSON.stringify(steps)?.slice(0, 20)} steps` });
+    this.carried.load(lane, head, parts);
     this.watch?.begin(lane, steps);
-    this.noise.load(lane, rng);
-    kept.forEach((bytes, i) => void bytes.set(parts[i]!));
   }
 
   close(): void | Promise<void> {
     if (this.ownsModel) return this.model.close();
   }
 
-  /** What a lane carries from step to step beside its member and generator. */
-  private kept(lane: number): Float32Array[] {
-    const { memorySize } = this.model.manifest;
-    return [this.memory.subarray(lane * memorySize, (lane + 1) * memorySize), this.noise.kept(lane)];
-  }
-
   private place(): void {
-    const rows = this.slots.place();
+    const rows = this.carried.slots.place();
     if (this.input.rows === rows) return;
     if (rows > this.largest.rows) this.largest = this.allocateInput(rows);
     this.input = firstRows(this.largest, rows);
@@ -149,7 +126,7 @@ export class ModelDynamics implements Dynamics {
 
   private feed(rows: LaneRows, active: Uint8Array): void {
     const { input } = this;
-    const { slot, tile } = this.slots;
+    const { slot, tile } = this.carried.slots;
     const { memorySize } = this.model.manifest;
     const blocks = this.everyMember ? this.model.manifest.members : 1;
     for (let block = 0; block < blocks; block++) {
@@ -157,26 +134,26 @@ export class ModelDynamics implements Dynamics {
       gather(input.state, this.predicted.length, rows.state, this.stateSize, this.predicted, slot, first, active);
       gather(input.context, this.context.length, rows.state, this.stateSize, this.context, slot, first, active);
       gather(input.action, this.actionSize, rows.command, this.actionSize, this.commands, slot, first, active);
-      if (memorySize > 0) gather(input.memory, memorySize, this.memory, memorySize, this.cells, slot, first, active);
+      if (memorySize > 0) gather(input.memory, memorySize, this.carried.memory, memorySize, this.cells, slot, first, active);
     }
-    if (this.noiseIsNormal) this.drawNoise(blocks, active);
+    if (this.carried.isNoisy) this.drawNoise(blocks, active);
   }
 
   /** Every member sees a lane with the same noise. */
   private drawNoise(blocks: number, active: Uint8Array): void {
-    const { slot, tile } = this.slots;
-    const { size } = this.noise;
+    const { slot, tile } = this.carried.slots;
+    const { size } = this.carried.noise;
     for (let lane = 0; lane < this.lanes; lane++) {
       if (!active[lane]) continue;
       const at = slot[lane]! * size;
-      this.noise.draw(lane, this.input.noise, at);
+      this.carried.noise.draw(lane, this.input.noise, at);
       for (let block = 1; block < blocks; block++) this.input.noise.copyWithin(at + block * tile * size, at, at + size);
     }
   }
 
   private take(rows: LaneRows, active: Uint8Array, { sample, mean, scale, memory }: Prediction): void {
     const { predicted, angles, everyMember, stateSize } = this;
-    const { slot, member, tile } = this.slots;
+    const { slot, member, tile } = this.carried.slots;
     const { next } = rows;
     const size = predicted.length;
     const own = this.uncertainty.scale;
@@ -190,7 +167,7 @@ export class ModelDynamics implements Dynamics {
         next[base + predicted[i]!] = angles[i] === 1 ? wrapAngle(value) : value;
       }
       if (scale) for (let i = 0; i < size; i++) own[lane * size + i] = scale[row * size + i]!;
-      for (let i = 0; i < memorySize; i++) this.memory[lane * memorySize + i] = memory![row * memorySize + i]!;
+      for (let i = 0; i < memorySize; i++) this.carried.memory[lane * memorySize + i] = memory![row * memorySize + i]!;
       for (const offset of this.quaternions) normaliseQuaternion(next, base + offset);
       if (everyMember) this.compareMembers(lane, mean ?? sample, scale);
       if (everyMember && !mean) this.uncertainty.disagreement.fill(Number.NaN, lane * size, (lane + 1) * size);
@@ -199,7 +176,7 @@ export class ModelDynamics implements Dynamics {
 
   private compareMembers(lane: number, mean: Float32Array, scale: Float32Array | undefined): void {
     const { members } = this.model.manifest;
-    const { slot, tile } = this.slots;
+    const { slot, tile } = this.carried.slots;
     const size = this.predicted.length;
     const { uncertainty } = this;
     for (let i = 0; i < size; i++) {
@@ -226,7 +203,7 @@ export class ModelDynamics implements Dynamics {
     const floats = (width: number) => new Float32Array(rows * width);
     return {
       rows,
-      ...(this.everyMember ? {} : { filled: this.slots.filled }),
+      ...(this.everyMember ? {} : { filled: this.carried.slots.filled }),
       into: floats(this.predicted.length),
       state: floats(this.predicted.length),
       action: floats(this.actionSize),

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { writeFileAtomically } from '../data/atomic-file.ts';
 import { GroundtwinError, isGroundtwinError } from '../errors.ts';
 import { sha256Hex } from '../math/hash.ts';
-import { inspectModel, type ModelInspection, type OnnxRuntime, type OnnxSession } from '../onnx/index.ts';
+import { inspectModel, type ModelInspection, type OnnxRuntime, type OnnxSession, releaseAll } from '../onnx/index.ts';
 import type { AnyTask } from '../task/task.ts';
 import { AdjustedModel } from './adjusted-model.ts';
 import { contextEntries, type ModelManifest, parseManifest, predictedEntries, tileRows, widthOf } from './contract.ts';
@@ -44,10 +44,11 @@ export function writeModel(folder: string, manifest: ModelManifest, predict: Uin
  * @throws MODEL_MISSING, MODEL_REFUSED, MODEL_INVALID; MODEL_STOPPED from a runtime with limits.
  */
 export async function loadModel(runtime: OnnxRuntime, source: ModelSource, task: AnyTask): Promise<WorldModel> {
-  const { name, text, part } = partsOf(source);
+  const { name, text, graphs } = partsOf(source);
   const manifest = parseManifest(name, text(), task);
-  const members = manifest.files.members?.map(({ path }) => part(path));
-  return openModel(runtime, name, manifest, part(manifest.files.predict.path), task, members);
+  const { predict, members } = manifest.files;
+  const [whole, ...apart] = graphs([predict, ...(members ?? [])].map(({ path }) => path));
+  return openModel(runtime, name, manifest, whole!, task, members && apart);
 }
 
 /** What a model consists of. */
@@ -55,8 +56,8 @@ export interface ModelParts {
   readonly name: string;
   /** Of its manifest. @throws MODEL_MISSING, MODEL_REFUSED. */
   text(): string;
-  /** One of its files. @throws MODEL_MISSING, MODEL_REFUSED. */
-  part(path: string): Uint8Array;
+  /** Files of it, all or none: nothing is read where they are too large together. @throws MODEL_MISSING, MODEL_REFUSED. */
+  graphs(paths: readonly string[]): Uint8Array[];
 }
 
 export function partsOf(source: ModelSource): ModelParts {
@@ -65,22 +66,20 @@ export function partsOf(source: ModelSource): ModelParts {
 
 function inFolder(folder: string): ModelParts {
   const text = () => new TextDecoder().decode(readPart(folder, 'manifest.json', maxManifestBytes));
-  let left = maxGraphBytes;
-  const part = (path: string) => {
-    const bytes = readPart(folder, path, left);
-    left -= bytes.length;
-    return bytes;
+  const graphs = (paths: readonly string[]) => {
+    paths.reduce((left, path) => left - sizeOfPart(folder, path, left).bytes, maxGraphBytes);
+    return paths.map((path) => readPart(folder, path, maxGraphBytes));
   };
-  return { name: folder, text, part };
+  return { name: folder, text, graphs };
 }
 
 function inMemory({ manifest, files }: ModelBytes): ModelParts {
   const name = 'a model in memory';
-  const part = (path: string): Uint8Array => {
+  const graph = (path: string): Uint8Array => {
     if (Object.hasOwn(files ?? {}, path)) return files[path]!;
     throw new GroundtwinError('MODEL_MISSING', { path: name, problem: `it has no file ${path}` });
   };
-  return { name, text: () => String(manifest), part };
+  return { name, text: () => String(manifest), graphs: (paths) => paths.map(graph) };
 }
 
 /** A model from its parts in memory, checked the same way. @param members - graphs of single members; may be left out. */
@@ -101,16 +100,18 @@ export async function openModel(
     if (sha256Hex(bytes) !== file.sha256) refuse(name, `${file.path} is not the file that manifest.json names (sha256 differs)`);
     checkGraph(name, manifest, bytes, task);
   }
+  const graphs = members ?? [predict];
   const sessions: OnnxSession[] = [];
   try {
-    for (const bytes of members ?? [predict]) sessions.push(await runtime.load(bytes, { name }));
+    for (const bytes of graphs) sessions.push(await runtime.load(bytes, { name, together: graphs.length }));
     const { adjustment } = manifest;
     const graph = new OnnxWorldModel(manifest, sessions);
     const model = adjustment ? new AdjustedModel(graph, { ...manifest, adjustment }) : graph;
     await probeModel(name, model, task);
     return model;
   } catch (error) {
-    for (const session of sessions) await session.release();
+    // What went wrong first is what is told.
+    await releaseAll(sessions).catch(() => {});
     throw error;
   }
 }
@@ -177,13 +178,24 @@ export function requireTensors(
 }
 
 function readPart(folder: string, file: string, limit: number): Uint8Array {
-  try {
+  return orMissing(folder, file, () => readFileSync(sizeOfPart(folder, file, limit).path));
+}
+
+/** Where a file of a model really lies, and its bytes. @param left - that it may have. */
+function sizeOfPart(folder: string, file: string, left: number): { readonly path: string; readonly bytes: number } {
+  return orMissing(folder, file, () => {
     const path = realpathSync(join(folder, file));
     if (dirname(path) !== realpathSync(folder)) refuse(folder, `${file} is a link that leads out of its folder`);
     const found = statSync(path);
     if (!found.isFile()) refuse(folder, `${file} is not a file`);
-    if (found.size > limit) refuse(folder, `${file} has ${found.size} bytes, over the limit of ${limit}`);
-    return readFileSync(path);
+    if (found.size > left) refuse(folder, `${file} has ${found.size} bytes, over the ${left} that are left for it`);
+    return { path, bytes: found.size };
+  });
+}
+
+function orMissing<T>(folder: string, file: string, act: () => T): T {
+  try {
+    return act();
   } catch (error) {
     if (isGroundtwinError(error)) throw error;
     throw new GroundtwinError('MODEL_MISSING', { path: folder, problem: `${file} cannot be read` });

@@ -13,17 +13,14 @@ import {
   unflattenInto,
   type Values,
 } from '../spaces/space.ts';
-import { MemoryLanes, type SavedMemory } from './memory-lanes.ts';
+import type { SavedMemory } from './lane-memory.ts';
+import { MemoryLanes } from './memory-lanes.ts';
 import { flatBounds, type SeenTask } from './observation-contract.ts';
 import type { ObservationModel } from './observation-model.ts';
 
 export interface ObservationEnvOptions {
   /** Close the model with the env: true for a model that was loaded for it alone. */
   readonly ownsModel?: boolean;
-}
-
-interface SavedLane extends SavedMemory {
-  readonly task: string;
 }
 
 /**
@@ -135,12 +132,11 @@ export class ObservationEnv implements Backend {
 
   save(lane: number): Uint8Array {
     const { head, parts } = this.dream.save(lane);
-    const saved: SavedLane = { ...head, task: this.id };
-    return packSections(saved, [...parts, ...arraysOf(this.rows[lane]!)].map(bytesOf));
+    return packSections(head, [...parts, ...arraysOf(this.rows[lane]!)].map(bytesOf));
   }
 
   load(lane: number, saved: Uint8Array): void {
-    const { head, parts } = unpackSections<SavedLane>(saved);
+    const { head, parts } = unpackSections<SavedMemory>(saved);
     const leaves = arraysOf(this.rows[lane]!);
     const own = parts.slice(0, parts.length - leaves.length);
     const seen = parts.slice(own.length);
@@ -184,8 +180,8 @@ export class ObservationEnv implements Backend {
 
   /** Keeps the last good memory and observation; the lane must be reset. */
   private cutOff(lane: number): void {
-    const width = this.before.length / this.lanes;
-    this.dream.memory.set(this.before.subarray(lane * width, (lane + 1) * width), lane * width);
+    const own = this.dream.of(lane);
+    own.set(this.before.subarray(lane * own.length, (lane + 1) * own.length));
     this.batch.truncated[lane] = 1;
     this.batch.problems[lane] = new GroundtwinError('PHYSICS_DIVERGED', {
       env: this.id,

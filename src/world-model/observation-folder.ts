@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { writeFileAtomically } from '../data/atomic-file.ts';
 import { sha256Hex } from '../math/hash.ts';
-import type { OnnxRuntime, OnnxSession } from '../onnx/index.ts';
+import { type OnnxRuntime, type OnnxSession, releaseAll } from '../onnx/index.ts';
 import { refuserOf } from './contract.ts';
 import { inspectSafely, type ModelSource, partsOf, requireModestCall, requireTensors } from './model-folder.ts';
 import {
@@ -39,9 +39,10 @@ export function predictsObservations(source: ModelSource): boolean {
  * @throws MODEL_MISSING, MODEL_REFUSED, MODEL_INVALID; MODEL_STOPPED from a runtime with limits.
  */
 export async function loadObservationModel(runtime: OnnxRuntime, source: ModelSource, task: SeenTask): Promise<OnnxObservationModel> {
-  const { name, text, part } = partsOf(source);
+  const { name, text, graphs: read } = partsOf(source);
   const manifest = parseObservationManifest(name, text(), task);
-  const graphs = Object.fromEntries(graphNames.map((graph) => [graph, part(manifest.files[graph].path)]));
+  const bytes = read(graphNames.map((graph) => manifest.files[graph].path));
+  const graphs = Object.fromEntries(graphNames.map((graph, i) => [graph, bytes[i]]));
   return openObservationModel(runtime, name, manifest, graphs as unknown as ObservationGraphs);
 }
 
@@ -57,12 +58,14 @@ export async function openObservationModel(
   for (const graph of graphNames) checkGraph(name, manifest, graph, graphs[graph]);
   const sessions: Partial<Record<GraphName, OnnxSession>> = {};
   try {
-    for (const graph of graphNames) sessions[graph] = await runtime.load(graphs[graph], { name: `${name}/${graph}` });
+    for (const graph of graphNames)
+      sessions[graph] = await runtime.load(graphs[graph], { name: `${name}/${graph}`, together: graphNames.length });
     const model = new OnnxObservationModel(manifest, sessions as Record<GraphName, OnnxSession>);
     await probeObservationModel(name, model);
     return model;
   } catch (error) {
-    for (const session of Object.values(sessions)) await session.release();
+    // What went wrong first is what is told.
+    await releaseAll(Object.values(sessions)).catch(() => {});
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import { GroundtwinError } from '../errors.ts';
 import { sha256Hex } from '../math/hash.ts';
-import type { OnnxSession, OnnxTensor } from '../onnx/index.ts';
+import { type OnnxSession, type OnnxTensor, releaseAll } from '../onnx/index.ts';
 import type { GraphName, ObservationManifest } from './observation-contract.ts';
 
 /** Rows of one call: members × tile, block m answered by member m. All arrays float32, row-major. */
@@ -95,8 +95,8 @@ export class OnnxObservationModel implements ObservationModel {
     return this.checked(results, 'observation', rows, this.manifest.observation.size);
   }
 
-  async close(): Promise<void> {
-    for (const session of Object.values(this.sessions)) await session.release();
+  close(): Promise<void> {
+    return releaseAll(Object.values(this.sessions));
   }
 
   /** @throws MODEL_REFUSED: axes without a fixed size are only known once a graph ran. */

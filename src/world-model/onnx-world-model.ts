@@ -1,6 +1,6 @@
 import { GroundtwinError } from '../errors.ts';
 import { sha256Hex } from '../math/hash.ts';
-import type { OnnxSession, OnnxTensor } from '../onnx/index.ts';
+import { type OnnxSession, type OnnxTensor, releaseAll } from '../onnx/index.ts';
 import { type ModelManifest, widthOf } from './contract.ts';
 import { tiled } from './lane-rows.ts';
 import type { Prediction, PredictionInput, WorldModel } from './world-model.ts';
@@ -23,7 +23,9 @@ export class OnnxWorldModel implements WorldModel {
   constructor(manifest: ModelManifest, sessions: readonly OnnxSession[]) {
     this.manifest = manifest;
     this.sessions = sessions;
-    this.fingerprint = sha256Hex(JSON.stringify([manifest.files, manifest.members, manifest.task.hash, manifest.noise]));
+    // Of the graphs that are asked: one of all members rounds otherwise than one of each.
+    const asked = sessions.length > 1 ? manifest.files : { predict: manifest.files.predict };
+    this.fingerprint = sha256Hex(JSON.stringify([asked, manifest.members, manifest.task.hash, manifest.noise]));
     this.widths = {
       state: widthOf(manifest.state),
       action: manifest.action.length,
@@ -93,8 +95,8 @@ export class OnnxWorldModel implements WorldModel {
     return data;
   }
 
-  async close(): Promise<void> {
-    for (const session of this.sessions) await session.release();
+  close(): Promise<void> {
+    return releaseAll(this.sessions);
   }
 }
 

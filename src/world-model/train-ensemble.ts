@@ -159,6 +159,7 @@ function manifestOf(
       seed: options.seed,
       transitions: data.count,
       dataHash: transitionsHash(data),
+      ...(options.heldBack && { heldBack: { transitions: options.heldBack.count, dataHash: transitionsHash(options.heldBack) } }),
       finalLoss: fitted.losses.at(-1)?.loss ?? null,
       stopped: fitted.stopped,
       ...judgingOf(options, config, fitted),

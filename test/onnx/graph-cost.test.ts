@@ -164,6 +164,15 @@ describe('the cost of a graph', () => {
   });
 
   const unknown: readonly (readonly [what: string, nodes: readonly Node[], tensors: readonly InitializerDescription[], at: string])[] = [
+    [
+      'a kernel that is as long as there are rows',
+      [
+        ['Reshape', ['x', 'wide'], ['image']],
+        ['Conv', ['image', 'image'], ['y']],
+      ],
+      [whole('wide', [1, 1, -1])],
+      'Conv',
+    ],
     ['an operator without a rule', [['NonZero', ['x'], ['y']]], [], 'NonZero'],
     [
       'a size that grows with the square of the rows',

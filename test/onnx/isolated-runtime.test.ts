@@ -20,6 +20,8 @@ const slow = graphOf((builder, x) => {
   for (let i = 0; i < 300; i++) y = builder.tanh(builder.matmul(y, y));
   return builder.add(x, builder.reduceMax(y));
 });
+/** Modest alone: 160 MB whatever the rows. */
+const heavy = graphOf((builder, x) => builder.add(x, builder.reduceMax(builder.expand(builder.reduceMax(x), [20e6]))));
 /** 1 GB for 16 rows, each byte of it written. */
 const large = graphOf((builder, x) => {
   const many = builder.expand(builder.constant(1, 'float32', [1, 1, 1]), [1, 1, 1 << 23]);
@@ -46,6 +48,16 @@ describe('a model in a process of its own', () => {
     expect(numbers((await anew.run(feeds)).y)[0], 'after the last was released').to.equal(2);
     await anew.release();
     await here.release();
+  });
+
+  it('is named by its own name, whatever was loaded after it', async () => {
+    const runtime = isolated({ call_ms: 300 });
+    const session = await runtime.load(slow, { name: 'slow' });
+    const other = await runtime.load(doubling, { name: 'doubling' });
+    expect((await rejected(() => session.run(feeds))).message).to.include("'slow'");
+    expect((await rejected(() => other.run(feeds))).message).to.include("'doubling'");
+    await session.release();
+    await other.release();
   });
 
   it('passes on what the runtime refuses', async () => {
@@ -87,6 +99,9 @@ describe('a guarded runtime', () => {
     const refused = await rejected(() => guardedRuntime({ inProcess }).load(slow, { name: 'slow' }));
     expect(refused).to.have.property('code', 'MODEL_REFUSED');
     expect(refused.message).to.include('it must run in a process of its own, and nothing to start one was given');
+    const all = await rejected(() => guardedRuntime({ inProcess }).load(heavy, { name: 'heavy', together: 64 }));
+    expect(all).to.have.property('code', 'MODEL_REFUSED');
+    await (await guardedRuntime({ inProcess }).load(heavy)).release();
     const unknown = graphOf((builder, x) => builder.reshape(builder.transpose(x), ['rows', 2]));
     expect((await rejected(() => guardedRuntime({ inProcess }, { isolation: 'process' }).load(unknown))).code).to.equal('MODEL_REFUSED');
     await (await guardedRuntime({ inProcess }, { isolation: 'none' }).load(slow)).release();

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { withTensor } from '../../bench/verify/hostile-graphs.ts';
+import { addition, spliced, withTensor } from '../../bench/verify/hostile-graphs.ts';
 import { inspectModel, storedGraph, tensorsWithNaN } from '../../src/onnx/index.ts';
 import { ProtobufWriter } from '../../src/onnx/protobuf.ts';
 import { thrown } from './run-graph.ts';
@@ -44,6 +44,7 @@ describe('a stored graph', () => {
     ['float64', rawOf(11, [1], Float64Array.of(Number.NaN))],
     ['float16', rawOf(10, [1], Uint16Array.of(0xfe01))],
     ['bfloat16', rawOf(16, [1], Uint16Array.of(0x7f81))],
+    ['float16, listed', tensorOf(10, [2], (tensor) => tensor.bytes(5, Uint8Array.of(0, 0x81, 0xfc, 0x01)))],
   ];
   for (const [what, bytes] of NaNs)
     it(`finds NaN in ${what}`, () => expect(tensorsWithNaN(storedGraph(bytes, 'x'))).to.deep.equal(['state_shift']));
@@ -70,10 +71,85 @@ describe('a stored graph', () => {
       }),
       'stored twice',
     ],
+    ['integers where floats lie', tensorOf(7, [1], (tensor) => tensor.bytes(4, new Uint8Array(8))), 'stored in field 4'],
+    ['integers in the list of narrower ones', tensorOf(7, [1], (tensor) => tensor.integer(5, 3)), 'stored in field 5'],
+    [
+      'two lists',
+      tensorOf(7, [2], (tensor) => {
+        tensor.integer(5, 3);
+        tensor.integer(7, 3);
+      }),
+      'stored twice',
+    ],
     ['many integers one by one', tensorOf(7, [70_000], (tensor) => tensor.bytes(7, new Uint8Array(70_000))), 'more than 65536 integers'],
     ['far too many of them', tensorOf(7, [1e6], (tensor) => tensor.bytes(7, new Uint8Array(1e6))), 'more than 65536 integers'],
   ];
   for (const [what, bytes, says] of refused) it(`refuses a tensor with ${what}`, () => expect(problemOf(bytes)).to.include(says));
+
+  it('refuses two tensors of a name', () => {
+    const scalar = (graph: ProtobufWriter) =>
+      graph.message(5, (tensor) => {
+        tensor.integer(2, 7);
+        tensor.integer(7, 3);
+        tensor.string(8, 'twin');
+      });
+    const twice = spliced((graph) => {
+      addition(graph);
+      scalar(graph);
+      scalar(graph);
+    });
+    expect(problemOf(twice)).to.include("the tensor 'twin' is stored twice over");
+  });
+
+  describe('with attributes', () => {
+    const node = (...attributes: ((attribute: ProtobufWriter) => void)[]) =>
+      spliced((graph) =>
+        graph.message(1, (relu) => {
+          for (const [field, text] of [
+            [1, 'state'],
+            [2, 'sample'],
+            [4, 'Relu'],
+          ] as const)
+            relu.string(field, text);
+          for (const write of attributes) relu.message(5, write);
+        }),
+      );
+    const named = (type: number, write: (attribute: ProtobufWriter) => void) => (attribute: ProtobufWriter) => {
+      attribute.string(1, 'axis');
+      if (type > 0) attribute.integer(20, type);
+      write(attribute);
+    };
+    const three = (attribute: ProtobufWriter) => attribute.integer(3, 3);
+
+    it('tells their values, and what is not written as zero or empty', () => {
+      const read = (write: (attribute: ProtobufWriter) => void) => storedGraph(node(write), 'x').nodes[0]!.attributes.get('axis')!;
+      const empty = { integer: undefined, text: undefined, tensor: undefined, integers: [] };
+      expect(read(named(2, three))).to.deep.equal({ ...empty, integer: 3 });
+      expect(read(named(2, () => {}))).to.deep.equal({ ...empty, integer: 0 });
+      expect(read(named(3, () => {}))).to.deep.equal({ ...empty, text: '' });
+      expect(read(named(7, (attribute) => attribute.bytes(8, Uint8Array.of(4, 5))))).to.deep.equal({ ...empty, integers: [4, 5] });
+      expect(read(named(1, () => {}))).to.deep.equal(empty);
+    });
+
+    const ambiguous: readonly (readonly [what: string, bytes: () => Uint8Array, says: string])[] = [
+      ['two of a name', () => node(named(2, three), named(2, three)), "the attribute 'axis' is given twice"],
+      ['one of no type', () => node(named(0, three)), 'of no type that is read (code 0)'],
+      ['a value of another type', () => node(named(7, three)), 'has values besides the one of its type'],
+      [
+        'two integers of which the last would count',
+        () =>
+          node(
+            named(2, (attribute) => {
+              three(attribute);
+              three(attribute);
+            }),
+          ),
+        'has values besides',
+      ],
+      ['the name of one elsewhere', () => node(named(2, (attribute) => attribute.string(21, 'other'))), 'has values besides'],
+    ];
+    for (const [what, bytes, says] of ambiguous) it(`refuses ${what}`, () => expect(problemOf(bytes())).to.include(says));
+  });
 
   it('refuses names and lists that only fill memory, inspected or read', () => {
     const named = tensorOf(1, [1], (tensor) => tensor.bytes(8, new Uint8Array(70_000).fill(97)));

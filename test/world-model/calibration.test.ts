@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { Transitions } from '../../src/data/transitions.ts';
+import { type Transitions, transitionsHash } from '../../src/data/transitions.ts';
 import { Rng } from '../../src/math/rng.ts';
 import { nodeRuntime, type OnnxRuntime, type OnnxSession } from '../../src/onnx/index.ts';
 import { calibrateEnsemble, calibrateOnUnseen, type EnsembleOutputs, keptFrom } from '../../src/world-model/calibrate-ensemble.ts';
@@ -161,6 +161,13 @@ describe('fitting an ensemble', () => {
     expect(calibration.rows).to.equal(50);
   });
 
+  it('needs rows to learn from and rows to calibrate on', async () => {
+    for (const calibrateFrom of [0, 9, 200])
+      expect(await rejected(() => fitEnsemble(runtime, jobOf({ updates: 1, calibrateFrom, heldBack: true })))).to.include({
+        code: 'TRAINING_FAILED',
+      });
+  });
+
   it('draws other batches from another seed, the same ones from the same', async () => {
     const drawnBy = async (seed: number) => {
       const { runtime: noting, drawn } = watched(runtime);
@@ -199,7 +206,10 @@ describe('an ensemble with episodes held back', () => {
     expect(seen).to.include({ rows: 400, calibrateFrom: 300, heldBack: true });
     expect([...seen!.episode.slice(298, 302)], 'the same episode would let one go on in the other').to.deep.equal([0, 0, 1, 1]);
     expect(trained.manifest.calibration).to.include({ rows: 100 });
-    expect(trained.manifest.training).to.include({ transitions: 300 });
+    expect(trained.manifest.training).to.deep.include({
+      transitions: 300,
+      heldBack: { transitions: 100, dataHash: transitionsHash(heldBack) },
+    });
     // Scaled by what is trained on alone.
     const mean = data.state.reduce((sum, x) => sum + x, 0) / 300;
     const deviation = Math.sqrt(data.state.reduce((sum, x) => sum + (x - mean) ** 2, 0) / 300);

@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { bytesOf, packSections, unpackSections } from '../../src/core/sections.ts';
+import { GroundtwinError } from '../../src/errors.ts';
 import { Rng } from '../../src/math/rng.ts';
 import { mlpParameters, nodeRuntime } from '../../src/onnx/index.ts';
 import type { AnyTask } from '../../src/task/task.ts';
@@ -261,5 +263,29 @@ describe('a model stepped as an env', () => {
     }));
     const [{ dynamics }, { dynamics: other }] = [dreamOf(endless, model, 1), dreamOf(endless, smaller, 1)];
     expect(() => other.load(0, dynamics.save(0))).to.throw(/does not fit this model/);
+  });
+
+  it('refuses saved lanes that nobody saved, and keeps what it has', async () => {
+    const model = new StubModel(manifestFor(endless, { memorySize: 2 }), ({ state, memory }) => ({
+      sample: [...state],
+      memory: [...memory],
+    }));
+    const { dynamics } = dreamOf(endless, model, 1);
+    const saved = dynamics.save(0);
+    const { head, parts } = unpackSections<object>(saved);
+    const memory = Float32Array.of(1, Number.NaN);
+    for (const bytes of [
+      packSections({ ...head, steps: -1 }, parts),
+      packSections({ ...head, steps: 2 ** 60 }, parts),
+      packSections({ ...head, member: -1 }, parts),
+      packSections({ ...head, rng: [1, 2, 3, 4, 5, null] }, parts),
+      packSections(null, parts),
+      packSections(head, [bytesOf(memory), parts[1]!]),
+      packSections(head, parts.slice(1)),
+    ])
+      expect(() => dynamics.load(0, bytes))
+        .to.throw(GroundtwinError)
+        .with.property('code', 'SNAPSHOT_INVALID');
+    expect(dynamics.save(0)).to.deep.equal(saved);
   });
 });
