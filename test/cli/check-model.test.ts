@@ -19,6 +19,11 @@ describe('groundtwin check-model and describe --manifest', () => {
     expect(text.out).to.match(/^holds +check +detail\nyes +loads/);
     const json = await groundtwin(['check-model', ...env, '--model', model, '--steps', '30', '--json']);
     expect(JSON.parse(json.out)).to.include({ env: 'Pendulum-v0', model: 'Pendulum-v0 from PyTorch', holds: true });
+    const untold = await groundtwin(['check-model', '--model', model, '--steps', '30', '--json']);
+    expect(JSON.parse(untold.out), 'the model says what it is of').to.include({ env: 'Pendulum-v0', holds: true });
+    const nothing = await groundtwin(['check-model', '--model', place.in('nothing')]);
+    expect(nothing.err).to.include('MODEL_MISSING');
+    expect(nothing.code).to.equal(2);
   });
 
   it('ends with 3 and the reason when it is refused', async () => {

@@ -1,11 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { randomPolicy } from '../../../agents/index.ts';
 import { writeFileAtomically } from '../../data/atomic-file.ts';
 import { recordEpisode } from '../../data/record.ts';
 import { readTransitions, TransitionRecorder, type Transitions, transitionsHash } from '../../data/transitions.ts';
-import { GroundtwinError } from '../../errors.ts';
 import { breakModel, type GapReport, gapDefaults, momentsOf, runGap } from '../../gap/index.ts';
 import { registry } from '../../index.ts';
 import { Rng } from '../../math/rng.ts';
@@ -18,6 +17,7 @@ import type { WorldModel } from '../../world-model/world-model.ts';
 import { type Condition, type ConditionedTask, conditionedTask, conditionOption } from '../condition.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { metadataOf } from '../main-job.ts';
+import { envOfModel, modelEnvOption } from '../model-env.ts';
 import { count, type Finish, withCommon } from '../options.ts';
 import { commandLine, describeRun } from '../run-description.ts';
 import { type Terminal, table, terminal } from '../terminal.ts';
@@ -39,7 +39,7 @@ export function addGap(program: Command, finish: Finish): void {
   withCommon(program.command('gap'), { seed: true })
     .description('measure how far a model may be trusted; exit code 3 unless it passes')
     .requiredOption('--model <folder>', 'the model')
-    .option('--env <id>', "environment id (default: the model's)")
+    .addOption(modelEnvOption())
     .option(
       '--subject <name>',
       "'model', or a model broken on purpose: broken:action-blind, broken:gravity-half, broken:overconfident (@severity)",
@@ -59,7 +59,7 @@ export function addGap(program: Command, finish: Finish): void {
 async function gap(options: GapOptions): Promise<number> {
   const screen = terminal(options.json ?? false);
   const folder = resolve(options.model);
-  const conditioned = conditionedTask(options.env ?? taskIdOf(folder), options.condition);
+  const conditioned = conditionedTask(options.env ?? envOfModel(folder), options.condition);
   const { task } = conditioned;
   const model = await subjectOf(task, await registry.loadModel(task, folder), options.subject);
   const heldOut = await heldOutOf(conditioned, folder, options, screen);
@@ -101,14 +101,6 @@ function trainingStepsOf(model: WorldModel, training: Transitions | undefined): 
 
 async function subjectOf(task: AnyTask, model: WorldModel, subject: string): Promise<WorldModel> {
   return subject === 'model' ? model : breakModel(subject, model, { task, engine: await rapierEngine() });
-}
-
-function taskIdOf(folder: string): string {
-  try {
-    return String(JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')).task?.id);
-  } catch {
-    throw new GroundtwinError('MODEL_MISSING', { path: folder, problem: 'manifest.json cannot be read' });
-  }
 }
 
 function dataBeside(task: AnyTask, folder: string, name: string, given: string | undefined): Transitions | undefined {
