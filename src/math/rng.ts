@@ -1,3 +1,5 @@
+import { heights, inside, tailStart, widths } from './ziggurat.ts';
+
 /**
  * A small seeded generator whose whole state is six 32-bit words, so it can be saved, restored and sent.
  * sfc32 (Chris Doty-Humphrey, PractRand); seeds are spread by splitmix32. Only integer arithmetic, so streams are the same on every machine.
@@ -108,6 +110,55 @@ export class Rng {
     this.c = c;
     this.d = d;
     if (i < count) into[at + i] = this.normal();
+  }
+
+  /**
+   * Writes `count` standard normals of float32's resolution (Marsaglia and Tsang's ziggurat), three times as fast as `normals`, and others: dreams draw thousands a step.
+   * Nothing goes through the spare.
+   */
+  normals32(into: Float32Array, at: number, count: number): void {
+    let { a, b, c, d } = this;
+    for (let i = at; i < at + count; i++) {
+      // The plain recurrence, in local variables.
+      const t = (((a + b) | 0) + d) | 0;
+      d = (d + 1) | 0;
+      a = b ^ (b >>> 9);
+      b = (c + (c << 3)) | 0;
+      c = (((c << 21) | (c >>> 11)) + t) | 0;
+      const layer = t & 255;
+      const drawn = (t >> 8) + 0.5;
+      if (Math.abs(drawn) < inside[layer]!) {
+        into[i] = drawn * widths[layer]!;
+        continue;
+      }
+      this.a = a;
+      this.b = b;
+      this.c = c;
+      this.d = d;
+      const edge = this.atEdge(layer, drawn);
+      ({ a, b, c, d } = this);
+      if (Number.isNaN(edge)) i--;
+      else into[i] = edge;
+    }
+    this.a = a;
+    this.b = b;
+    this.c = c;
+    this.d = d;
+  }
+
+  /** One draw of a hundred. @returns NaN for a point above the curve. */
+  private atEdge(layer: number, drawn: number): number {
+    if (layer > 0) {
+      const x = drawn * widths[layer]!;
+      const y = heights[layer]! + this.uniform() * (heights[layer + 1]! - heights[layer]!);
+      return y < Math.exp(-0.5 * x * x) ? x : Number.NaN;
+    }
+    for (;;) {
+      // Uniforms in (0, 1): the logarithm of 0 is no number.
+      const beyond = -Math.log((this.uint32() + 0.5) / 4294967296) / tailStart;
+      const drop = -Math.log((this.uint32() + 0.5) / 4294967296);
+      if (2 * drop > beyond * beyond) return drawn < 0 ? -tailStart - beyond : tailStart + beyond;
+    }
   }
 
   /** A child generator that depends on this one's next draw; the parent moves on by one. */

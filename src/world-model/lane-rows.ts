@@ -84,12 +84,12 @@ export class LaneNoise {
 
   start(lane: number, seed: number): void {
     this.rngs[lane]!.seed(seed, noiseStream);
-    if (this.correlation > 0) this.rngs[lane]!.normals(this.pending, lane * this.size, this.size);
+    if (this.correlation > 0) this.rngs[lane]!.normals32(this.pending, lane * this.size, this.size);
   }
 
   /** Writes a lane's noise of this step. */
   draw(lane: number, into: Float32Array, at: number): void {
-    this.rngs[lane]!.normals(into, at, this.size);
+    this.rngs[lane]!.normals32(into, at, this.size);
     if (this.correlation > 0) this.carry(lane, into, at);
   }
 
