@@ -18,6 +18,6 @@ export async function learnedModel(
     ...options,
     fit: (job, hooks) => fitEnsemble(runtime, job, hooks),
   });
-  const { manifest, predict, members } = trained;
-  return { model: await openModel(runtime, manifest.name, manifest, predict, task, members), trained };
+  const { manifest, predict } = trained;
+  return { model: await openModel(runtime, manifest.name, manifest, predict, task), trained };
 }

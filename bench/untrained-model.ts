@@ -3,7 +3,7 @@ import { mlpParameters } from '../src/onnx/index.ts';
 import type { AnyTask } from '../src/task/task.ts';
 import { filesOf, type ModelManifest } from '../src/world-model/contract.ts';
 import { type EnsembleConfig, ensembleDefaults, layoutOf, networkSpec } from '../src/world-model/ensemble.ts';
-import { compileEnsemblePredict, compileMembers } from '../src/world-model/ensemble-predict.ts';
+import { compileEnsemblePredict } from '../src/world-model/ensemble-predict.ts';
 import { manifestTemplate } from '../src/world-model/manifest-template.ts';
 
 /** Standard deviation of an imagined change, in each entry's unit: small, so that long rollouts stay finite. */
@@ -14,7 +14,7 @@ export function untrainedModel(
   task: AnyTask,
   config: Partial<EnsembleConfig> = {},
   seed = 1,
-): { manifest: ModelManifest; predict: Uint8Array; members: Uint8Array[] | undefined } {
+): { manifest: ModelManifest; predict: Uint8Array } {
   const settings = { ...ensembleDefaults, ...config };
   const layout = layoutOf(task);
   const targets = layout.targets.length;
@@ -29,12 +29,11 @@ export function untrainedModel(
   };
   const ensemble = { layout, config: settings, values, scaling, calibration: 1 };
   const predict = compileEnsemblePredict(ensemble);
-  const members = compileMembers(ensemble);
   const manifest: ModelManifest = {
     ...manifestTemplate(task),
     name: `untrained ${task.id}`,
     members: settings.members,
-    files: filesOf(predict, members),
+    files: filesOf(predict),
   };
-  return { manifest, predict, members };
+  return { manifest, predict };
 }

@@ -14,8 +14,8 @@ export const petsConfig = { members: 5, hidden: [200, 200, 200] } as const;
 /** An ensemble that nobody trained: it costs what a trained one does. */
 export async function dreamModel(id: string, config: Partial<EnsembleConfig>): Promise<WorldModel> {
   const task = registry.task(id);
-  const { manifest, predict, members } = untrainedModel(task, config);
-  return openModel(nodeRuntime(), manifest.name, manifest, predict, task, members);
+  const { manifest, predict } = untrainedModel(task, config);
+  return openModel(nodeRuntime(), manifest.name, manifest, predict, task);
 }
 
 /** Actions in [−1, 1] from observations: an MLP of 64 and 64 units, as Stable-Baselines3 has it. */

@@ -102,8 +102,8 @@ export async function watchfulModel(of: DriftCase, size: DriftSize, seed: number
   const truth = await registry.truth(task.id, lanes);
   const trust = await measureTrust({ truth, model: fresh, training, heldOut, rng: new Rng(seed), falseAlarmsPerHour: wantedFalseAlarms });
   await Promise.all([truth.close(), fresh.close()]);
-  const { manifest, predict, members } = trained;
-  return openModel(nodeRuntime(), manifest.name, { ...manifest, trust }, predict, task, members);
+  const { manifest, predict } = trained;
+  return openModel(nodeRuntime(), manifest.name, { ...manifest, trust }, predict, task);
 }
 
 export interface FalseAlarms {

@@ -182,6 +182,16 @@ export function twiceGiven(...counts: readonly number[]): Uint8Array {
   });
 }
 
+/** Rows cut into shares, of which one is repeated so often that no room would do. */
+export function blownUpShares(times: number): Uint8Array {
+  return built((builder, state) => {
+    const shares = builder.input('shares', 'int64', [2]);
+    const [first, second] = builder.cutRows(state, shares) as [Tensor, Tensor];
+    const blown = builder.reduceMax(builder.expand(builder.reduceMax(first), [times]));
+    return { sample: builder.joinRows([builder.add(first, blown), second], 'rows') };
+  });
+}
+
 /** `[rows, rows, rows · 1024]`: 16 MB for a tile, 2 GB for 80 lanes, 4 TB for a thousand. */
 export function cubic(): Uint8Array {
   return sumOf(

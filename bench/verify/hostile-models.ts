@@ -10,6 +10,7 @@ import type { ModelManifest } from '../../src/world-model/contract.ts';
 import { manifestTemplate } from '../../src/world-model/manifest-template.ts';
 import {
   addition,
+  blownUpShares,
   built,
   cubic,
   floats,
@@ -178,21 +179,7 @@ const allocations: readonly HostileModel[] = [
     }),
   ),
   model('a constant that is given twice, small and large', 'load', () => twiceGiven(1, 4 * GIGA)),
-  {
-    name: 'one large graph that is named for each of 64 members',
-    by: 'load',
-    write(folder) {
-      const predict = raw(
-        [
-          ['Add', ['state', 'zeros'], ['wide']],
-          ['ReduceMax', ['wide', 'axis'], ['sample'], { keepdims: int(0) }],
-        ],
-        [floats('zeros', new Array(3e6).fill(0), [1_500_000, 1, 2]), integers('axis', [0])],
-      );
-      const file = { path: 'predict.onnx', sha256: sha256Hex(predict) };
-      write(folder, predict, { members: 64, files: { predict: file, members: new Array(64).fill(file) } });
-    },
-  },
+  model('a cut into shares that is blown up to 32 GB', 'load', () => blownUpShares(4 * GIGA), { members: 2 }),
   model('64 members with a memory of 65,536 numbers each', 'load', sound, { members: 64, memorySize: 65536 }),
   model('64 members with 65,536 numbers of noise each', 'load', sound, { members: 64, noise: { distribution: 'normal', size: 65536 } }),
 ];

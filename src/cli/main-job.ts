@@ -178,7 +178,7 @@ async function learn(job: Job): Promise<{ trained: TrainedModel; model: WorldMod
   await collect(job, env, randomPolicy(task.actionSpace, 1, config.explorationHold), config.explorationSteps);
   for (let round = 1; round <= config.rounds; round++) {
     const trained = await train(job, config.updates, `learning, round ${round} of ${config.rounds}`);
-    const model = await openModel(nodeRuntime(), 'model', trained.manifest, trained.predict, task, trained.members);
+    const model = await openModel(nodeRuntime(), 'model', trained.manifest, trained.predict, task);
     const policy = cemInModel(task, model, 1, job.planner);
     const started_ms = performance.now();
     let steps = 0;
@@ -189,7 +189,7 @@ async function learn(job: Job): Promise<{ trained: TrainedModel; model: WorldMod
   await env.close();
   writeTransitions(join(job.out, 'training.bin'), task, job.recorder.transitions());
   const trained = await train(job, config.finalUpdates, 'learning the world');
-  writeModel(join(job.out, 'model'), trained.manifest, trained.predict, trained.members);
+  writeModel(join(job.out, 'model'), trained.manifest, trained.predict);
   return { trained, model: await registry.loadModel(task.id, join(job.out, 'model')) };
 }
 
@@ -307,19 +307,13 @@ async function gap(
 }
 
 /** The model's manifest learns how far it may be trusted. */
-async function keepTrust(
-  job: Job,
-  { manifest, predict, members }: TrainedModel,
-  model: WorldModel,
-  heldOut: Transitions,
-  report: GapReport,
-) {
+async function keepTrust(job: Job, { manifest, predict }: TrainedModel, model: WorldModel, heldOut: Transitions, report: GapReport) {
   const truth = await registry.truth(job.task.id);
   const training = job.recorder.transitions();
   const known = horizonAlone(report.trust);
   try {
     const trust = await measureTrust({ truth, model, training, heldOut, known, rng: new Rng(job.seed, 2) });
-    writeModel(join(job.out, 'model'), { ...manifest, trust }, predict, members);
+    writeModel(join(job.out, 'model'), { ...manifest, trust }, predict);
   } finally {
     await truth.close();
   }

@@ -168,7 +168,7 @@ function weakerGravity(model: WorldModel, severity: number, { task, engine }: Co
   const predict = async (input: PredictionInput) => {
     const prediction = await model.predict(input);
     const size = input.state.length / input.rows;
-    for (const row of rowsInUse(input, model.manifest.members)) {
+    for (let row = 0; row < input.rows; row++) {
       const [state, context, command] = [input.state, input.context, input.action].map((values) => rowOf(values, row, input.rows));
       const [a, b] = [right.next(state!, context!, command!), weak.next(state!, context!, command!)];
       for (let i = 0; i < size; i++) {
@@ -184,13 +184,6 @@ function weakerGravity(model: WorldModel, severity: number, { task, engine }: Co
     right.close();
     weak.close();
   });
-}
-
-/** Without those that pad the blocks of members to equal length. */
-function rowsInUse({ rows, filled }: PredictionInput, members: number): number[] {
-  const tile = rows / members;
-  const all = Array.from({ length: rows }, (_, row) => row);
-  return filled ? all.filter((row) => row % tile < filled[Math.floor(row / tile)]!) : all;
 }
 
 function rowOf(values: Float32Array, row: number, rows: number): Float32Array {

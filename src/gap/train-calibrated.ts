@@ -48,7 +48,7 @@ export async function trainCalibrated(
   const trained = await trainEnsemble(task, seen, { config: accurateEnsemble, ...options, heldBack });
   // It goes on from its checkpoint; its noise is fitted then.
   if (trained.stopped) return trained;
-  const model = await openModel(runtime, options.name, trained.manifest, trained.predict, task, trained.members);
+  const model = await openModel(runtime, options.name, trained.manifest, trained.predict, task);
   try {
     const correlation = await rolloutCorrelation({ task, model, heldOut, ...dreams, seed: rng.uint32() });
     return { ...trained, manifest: { ...trained.manifest, noise: { ...trained.manifest.noise, correlation } } };

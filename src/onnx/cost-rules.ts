@@ -7,6 +7,14 @@ export interface Fact {
   readonly shape: readonly Size[];
   /** Of small integer tensors, flat. */
   readonly values?: readonly Size[] | undefined;
+  /** Of rows that were cut into runs of unknown length: which of them. Its first axis is then the most that it can be, all rows. */
+  readonly run?: Run | undefined;
+}
+
+export interface Run {
+  /** The node that cut them. */
+  readonly cut: StoredNode;
+  readonly index: number;
 }
 
 /** Facts of a node's outputs, and what it does beyond one operation an element. Undefined where it cannot be told. */
@@ -24,11 +32,11 @@ export function factOfTensor({ shape, integers }: StoredTensor): Fact {
   return { shape: shape.map(of), values: integers?.map(of) };
 }
 
-function integerOf(node: StoredNode, name: string, otherwise: number): number {
+export function integerOf(node: StoredNode, name: string, otherwise: number): number {
   return node.attributes.get(name)?.integer ?? otherwise;
 }
 
-function axisOf(axis: number, rank: number): number | undefined {
+export function axisOf(axis: number, rank: number): number | undefined {
   const at = axis < 0 ? axis + rank : axis;
   return at >= 0 && at < rank ? at : undefined;
 }
@@ -188,6 +196,9 @@ const split: Rule = (node, [x, sizes]) => {
   const at = x && axisOf(integerOf(node, 'axis', 0), x.shape.length);
   if (!x || at === undefined) return undefined;
   const given = constantsOf(node, 'split', sizes);
+  // Lengths that are fed: the runtime refuses those that do not fill the axis.
+  if (!given && sizes)
+    return at === 0 ? { facts: node.outputs.map((_, index) => ({ shape: x.shape, run: { cut: node, index } })) } : undefined;
   if (given && given.length !== node.outputs.length) return undefined;
   const even = isFixed(x.shape[at]!) ? Math.ceil(x.shape[at]!.fixed / node.outputs.length) : undefined;
   if (!given && (even === undefined || even * node.outputs.length !== x.shape[at]!.fixed)) return undefined;
@@ -358,13 +369,16 @@ function all(names: string, rule: Rule): Record<string, Rule> {
   return Object.fromEntries(names.split(' ').map((name) => [name, rule]));
 }
 
+const unary =
+  'Abs Acos Acosh Asin Asinh Atan Atanh Ceil Clip Cos Cosh Elu Erf Exp Floor Gelu HardSigmoid HardSwish IsInf IsNaN LeakyRelu Log Mish Neg Not Reciprocal Relu Round Selu Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Tan Tanh ThresholdedRelu';
+const binary = 'And Greater GreaterOrEqual Less LessOrEqual Max Mean Min Mod Or Pow PRelu Sum Xor';
+/** Every element by itself, or with those at the same place. */
+export const elementwise: ReadonlySet<string> = new Set([...unary.split(' '), ...binary.split(' '), 'Add', 'Sub', 'Mul', 'Div']);
+
 export const costRules: Readonly<Record<string, Rule>> = {
-  ...all(
-    'Abs Acos Acosh Asin Asinh Atan Atanh Ceil Clip Cos Cosh Elu Erf Exp Floor Gelu HardSigmoid HardSwish IsInf IsNaN LeakyRelu Log Mish Neg Not Reciprocal Relu Round Selu Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Tan Tanh ThresholdedRelu',
-    sameShape,
-  ),
+  ...all(unary, sameShape),
   ...all('Cast Identity', sameValues),
-  ...all('And Greater GreaterOrEqual Less LessOrEqual Max Mean Min Mod Or Pow PRelu Sum Xor', joinedShape),
+  ...all(binary, joinedShape),
   ...all(
     'Softmax LogSoftmax LayerNormalization RMSNormalization InstanceNormalization GroupNormalization LpNormalization BatchNormalization',
     normalised,

@@ -220,7 +220,7 @@ export class GraphCore {
       ...carried.map((tensor): [DataType, Shape] => [tensor.dtype, tensor.shape]),
       ...result.collected.map((tensor): [DataType, Shape] => [tensor.dtype, [roundsDimension, ...tensor.shape]]),
     ];
-    const outputs = this.#subgraphNode('Loop', [count, condition, ...carried], shapes, { body: subgraph });
+    const outputs = this.#severalOutputs('Loop', [count, condition, ...carried], shapes, { body: subgraph });
     return { carried: outputs.slice(0, carried.length), collected: outputs.slice(carried.length) };
   }
 
@@ -239,7 +239,32 @@ export class GraphCore {
     const other = branch(otherwise);
     this.#checkCarried(taken.outputs, other.outputs);
     const shapes = taken.outputs.map((tensor): [DataType, Shape] => [tensor.dtype, tensor.shape]);
-    return this.#subgraphNode('If', [condition], shapes, { then_branch: taken, else_branch: other });
+    return this.#severalOutputs('If', [condition], shapes, { then_branch: taken, else_branch: other });
+  }
+
+  /**
+   * Cuts the first axis into runs whose lengths are fed (ONNX Split). No gradient flows through it.
+   *
+   * @param lengths - int64 `[n]`, together as long as the axis.
+   * @returns n tensors; their first axes are named `run.0` and so on.
+   */
+  cutRows(x: Tensor, lengths: Tensor): Tensor[] {
+    const [count] = lengths.shape;
+    if (lengths.dtype !== 'int64' || lengths.shape.length !== 1 || typeof count !== 'number')
+      this.fail(`Split: lengths are ${lengths.dtype} ${shapeText(lengths.shape)}, not int64 of a fixed number`);
+    if (x.shape.length === 0) this.fail('Split: a scalar has no rows');
+    const shapes = Array.from({ length: count }, (_, i): [DataType, Shape] => [x.dtype, [`run.${i}`, ...x.shape.slice(1)]]);
+    return this.#severalOutputs('Split', [x, lengths], shapes, {});
+  }
+
+  /** Puts runs of rows one after the other again. @param rows - what their first axis is called together. */
+  joinRows(runs: readonly Tensor[], rows: Dimension): Tensor {
+    const first = runs[0] ?? this.fail('Concat: nothing to join');
+    const rest = first.shape.slice(1);
+    for (const { dtype, shape } of runs)
+      if (dtype !== first.dtype || shapeText(shape.slice(1)) !== shapeText(rest))
+        this.fail(`Concat: ${first.dtype} ${shapeText(first.shape)} and ${dtype} ${shapeText(shape)} along axis 0`);
+    return this.node('Concat', runs, first.dtype, [rows, ...rest], { attributes: { axis: { kind: 'int', value: 0 } }, meta: { axis: 0 } });
   }
 
   /** The stored number of a scalar constant, or undefined for any other tensor. */
@@ -312,7 +337,7 @@ export class GraphCore {
     return this.#register(dtype, shape, this.#root(), { kind: 'constant', data, name: undefined });
   }
 
-  #subgraphNode(
+  #severalOutputs(
     op: string,
     inputs: readonly Tensor[],
     shapes: readonly [DataType, Shape][],
@@ -328,7 +353,8 @@ export class GraphCore {
     const derivation = { op, scope: this.scopePath, inputs: [...captured], saved: [], meta: {} };
     for (const [dtype, shape] of shapes) outputs.push(this.#register(dtype, shape, this.#frame, { kind: 'node', node }, derivation));
     this.#append(this.#frame, node, [...captured]);
-    return outputs;
+    // The caller's own: the node's are not to be put in another order.
+    return [...outputs];
   }
 
   /** A node that uses outer tensors makes every frame in between capture them. */

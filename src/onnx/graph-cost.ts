@@ -6,6 +6,7 @@
 import { costRules, elementOperations, type Fact, factOfTensor, type Outcome, type Rule } from './cost-rules.ts';
 import type { ModelValue } from './model-reader.ts';
 import { allKnown, countOf, nothing, of, plus, type Size, scaled } from './row-sizes.ts';
+import { ruleOfRuns } from './run-rules.ts';
 import type { StoredGraph, StoredNode } from './stored-graph.ts';
 
 export type GraphCost =
@@ -42,5 +43,5 @@ function outcomeOf(rule: Rule, node: StoredNode, facts: ReadonlyMap<string, Fact
   const inputs = node.inputs.map((name) => facts.get(name));
   // An input that is left out has the empty name; any other must have been given by a node before.
   if (node.inputs.some((name, i) => name !== '' && inputs[i] === undefined)) return undefined;
-  return rule(node, inputs);
+  return (inputs.some((input) => input?.run) ? ruleOfRuns(rule) : rule)(node, inputs);
 }

@@ -21,7 +21,7 @@ export const cpuKernels: KernelTypes = {
   ...listed(['Abs', 'Sign', 'Clip', 'ArgMax', 'Where'], numeric),
   ...listed(['And', 'Or', 'Not'], ['bool']),
   ...listed(
-    ['Equal', 'Cast', 'ReduceMax', 'Transpose', 'Reshape', 'Concat', 'Slice', 'Pad', 'Gather', 'Expand', 'Shape', 'ScatterND'],
+    ['Equal', 'Cast', 'ReduceMax', 'Transpose', 'Reshape', 'Concat', 'Slice', 'Pad', 'Gather', 'Expand', 'Shape', 'ScatterND', 'Split'],
     all,
   ),
   ...listed(['Loop', 'If'], all),

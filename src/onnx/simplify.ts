@@ -124,9 +124,9 @@ function isTensor(result: Tensor | PlainNode): result is Tensor {
   return 'id' in result;
 }
 
-/** Loops and branches are left as they are. */
+/** Loops, branches and whatever else has several outputs are left as they are. */
 function isPlain(node: GraphNode): boolean {
-  return Object.keys(node.subgraphs).length === 0;
+  return node.outputs.length === 1 && Object.keys(node.subgraphs).length === 0;
 }
 
 /** How many nodes, outputs and ends of subgraphs need a tensor, of those that some output needs. */

@@ -11,6 +11,7 @@ import type { Prediction, PredictionInput, WorldModel } from './world-model.ts';
 export class AdjustedModel implements WorldModel {
   readonly manifest: ModelManifest;
   readonly fingerprint: string;
+  readonly takesShares: boolean;
   /** The model as it was made. */
   readonly base: WorldModel;
   private readonly adjustment: Adjustment;
@@ -19,6 +20,7 @@ export class AdjustedModel implements WorldModel {
   constructor(base: WorldModel, manifest: ModelManifest & { readonly adjustment: Adjustment }) {
     const { adjustment } = manifest;
     this.base = base;
+    this.takesShares = base.takesShares ?? false;
     this.adjustment = adjustment;
     this.manifest = manifest;
     this.fingerprint = sha256Hex(JSON.stringify([base.fingerprint, adjustment]));

@@ -1,7 +1,7 @@
 /**
  * The model contract, version 1: what a folder with `manifest.json` and ONNX graphs must say of itself. docs/model-contract.md tells it in prose.
  * `predict`: state f32 `[B, S]`, action f32 `[B, A]`, context f32 `[B, C]` (if C > 0), noise f32 `[B, N]`, memory f32 `[B, K]` (if K > 0)
- * → sample f32 `[B, P]`, optionally mean, scale f32 `[B, P]`, and nextMemory f32 `[B, K]` (if K > 0).
+ * and, if it asks for them, shares i64 `[M]`, the rows of each member, which are else equal → sample f32 `[B, P]`, optionally mean, scale f32 `[B, P]`, and nextMemory f32 `[B, K]` (if K > 0).
  * Memory goes in and out under two names: in ONNX an output that is called like an input is that input.
  */
 import { layOut, type StateEntry } from '../core/state-spec.ts';
@@ -42,16 +42,12 @@ export interface ModelFile {
 /** The graphs of a model of states. One of observations has more: observation-contract.ts. */
 export interface ModelFiles {
   readonly predict: ModelFile;
-  /** One graph a member, each for any number of rows; asked in place of `predict`, which then is for hosts that do not know of them. For networks so wide that a call of its own costs a member nothing. */
-  readonly members?: readonly ModelFile[];
 }
 
-/** Their names and hashes. @param members - graphs of single members. */
-export function filesOf(predict: Uint8Array, members?: readonly Uint8Array[]): ModelFiles {
-  const file = (path: string, bytes: Uint8Array): ModelFile => ({ path, sha256: sha256Hex(bytes) });
+/** Its name and hash. */
+export function filesOf(predict: Uint8Array): ModelFiles {
   return {
-    predict: file('predict.onnx', predict),
-    ...(members && { members: members.map((bytes, member) => file(`member-${member}.onnx`, bytes)) }),
+    predict: { path: 'predict.onnx', sha256: sha256Hex(predict) },
   };
 }
 
@@ -125,12 +121,9 @@ export function parseManifest(model: string, text: string, task: AnyTask): Model
   requireTask(model, manifest, task);
   if (!Array.isArray(manifest.action) || commandsText(manifest.action) !== commandsText(task.commands))
     refuse(`its action entries are not the commands of the task (${commandsText(task.commands)})`);
-  const extra = ['initial', 'observe', 'decode'].find(
-    (name) => (manifest.files as unknown as Record<string, unknown> | undefined)?.[name] !== undefined,
-  );
-  if (extra) refuse(`it has a graph '${extra}', which only a model that predicts 'observation' has`);
   requireFiles(manifest.files, ['predict'], refuse);
-  requireMembers(manifest.files.members, manifest.members, refuse);
+  const extra = Object.keys(manifest.files).find((name) => name !== 'predict');
+  if (extra !== undefined) refuse(`it has a graph '${extra.slice(0, 40)}'; a model that predicts 'state' has but one, 'predict'`);
   const predicted = widthOf(predictedEntries(task));
   checkTrust(manifest.trust, predicted, refuse);
   checkAdjustment(manifest.adjustment, predicted, refuse);
@@ -195,12 +188,6 @@ function checkAdjustment(adjustment: unknown, predicted: number, refuse: Refuse)
 
 export function requireFiles(files: unknown, names: readonly string[], refuse: Refuse): void {
   for (const name of names) requireFile(`files.${name}`, (files as Record<string, unknown> | undefined)?.[name], refuse);
-}
-
-function requireMembers(members: unknown, count: number, refuse: Refuse): void {
-  if (members === undefined) return;
-  if (!Array.isArray(members) || members.length !== count) refuse(`files.members must be a list of ${count} files, one a member`);
-  (members as unknown[]).forEach((file, member) => void requireFile(`files.members[${member}]`, file, refuse));
 }
 
 function requireFile(what: string, given: unknown, refuse: Refuse): void {

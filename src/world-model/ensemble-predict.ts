@@ -1,6 +1,14 @@
 /** A trained ensemble as the contract's `predict` graph. */
 import { Rng } from '../math/rng.ts';
-import { compileInference, type GraphBuilder, mlp, mlpParameters, type Tensor } from '../onnx/index.ts';
+import {
+  compileInference,
+  type GraphBuilder,
+  type InferenceSpec,
+  mlp,
+  mlpParameters,
+  type Tensor,
+  type TensorsByName,
+} from '../onnx/index.ts';
 import { type EnsembleConfig, type EnsembleLayout, type Normalisation, networkSpec } from './ensemble.ts';
 import { floats, rowConstant } from './graph-parts.ts';
 
@@ -15,43 +23,68 @@ export interface TrainedEnsemble {
 }
 
 /**
- * The contract's `predict`, everything inside: encoding, scaling, networks, calibration, sampling. Rows are member-major blocks.
+ * The contract's `predict`, everything inside: encoding, scaling, networks, calibration, sampling.
  * What can be done to the weights once is not done to every row: the network gets the columns as they lie, and its first and last layer scale them.
- *
- * @param member - the graph of this member alone; absent = all of them.
  */
-export function compileEnsemblePredict(ensemble: TrainedEnsemble, member?: number): Uint8Array {
+export function compileEnsemblePredict(ensemble: TrainedEnsemble): Uint8Array {
   const { layout, config, scaling, calibration } = ensemble;
   const targets = layout.targets.length;
   const raw = rawInput(layout);
-  const { members, ...one } = networkSpec(raw.width, targets, config);
-  const spec = member === undefined ? { ...one, members: config.members } : one;
+  const networks = networksOf(ensemble, raw);
   const context = layout.contexts.length > 0 ? [floats('context', layout.contexts.length)] : [];
+  const rows = [floats('state', targets), floats('action', layout.commandSize), ...context, floats('noise', targets)];
   return compileInference({
-    parameters: mlpParameters(spec, new Rng(0)),
-    values: scaledValues(ensemble, raw, member),
-    inputs: [floats('state', targets), floats('action', layout.commandSize), ...context, floats('noise', targets)],
+    parameters: networks.parameters,
+    values: networks.values,
+    inputs: [...rows, ...networks.inputs],
     build: (builder, parameters, given) => {
       const input = builder.scope('encode', () => encode(builder, ensemble, raw, given.state!, given.context, given.action!));
-      const blocks = member === undefined ? builder.reshape(input, [config.members, 'tile', raw.width]) : input;
-      const output = builder.reshape(mlp(builder, parameters, blocks, spec), ['rows', 2 * targets]);
+      const output = networks.run(builder, parameters, input, given);
       const [change, openness] = builder.split(output, [targets, targets], -1) as [Tensor, Tensor];
-      const isAbsolute = layout.targets.some(({ absolute }) => absolute);
-      const kept = isAbsolute
-        ? builder.mul(
-            given.state!,
-            rowConstant(
-              builder,
-              layout.targets.map(({ absolute }) => (absolute ? 0 : 1)),
-            ),
-          )
-        : given.state!;
+      const isChange = layout.targets.map(({ absolute }) => (absolute ? 0 : 1));
+      const kept = isChange.includes(0) ? builder.mul(given.state!, rowConstant(builder, isChange)) : given.state!;
       const mean = builder.add(kept, change);
       const widened = scaling.targetScale.map((value) => value * calibration);
       const scale = builder.scope('scale', () => deviation(builder, openness, config.logVariance, widened));
       return { sample: builder.add(mean, builder.mul(scale, given.noise!)), mean, scale };
     },
   });
+}
+
+/** The members' networks: what they are made of, and from `[rows, raw.width]` to `[rows, 2 · targets]`. */
+interface Networks extends Pick<InferenceSpec, 'parameters' | 'inputs'> {
+  readonly values: Readonly<Record<string, Float32Array>>;
+  readonly run: (builder: GraphBuilder, parameters: TensorsByName, input: Tensor, given: TensorsByName) => Tensor;
+}
+
+/** Each member multiplies the rows it has: two thirds of the time that stacks of matrices over equal blocks take. */
+function networksOf(ensemble: TrainedEnsemble, raw: RawInput): Networks {
+  const { layout, config } = ensemble;
+  const { members, ...one } = networkSpec(raw.width, layout.targets.length, config);
+  const stacked = Object.values(scaledValues(ensemble, raw));
+  const own = Array.from({ length: config.members }, (_, member) => {
+    const spec = { ...one, name: `member.${member}` };
+    const parameters = mlpParameters(spec, new Rng(0));
+    return { spec, parameters, values: parameters.map(({ name }, i) => [name, blockOf(stacked[i]!, config.members, member)] as const) };
+  });
+  return {
+    parameters: own.flatMap(({ parameters }) => parameters),
+    values: Object.fromEntries(own.flatMap(({ values }) => values)),
+    inputs: config.members > 1 ? [{ name: 'shares', dtype: 'int64', shape: [config.members] }] : [],
+    run: (builder, parameters, input, { shares }) => {
+      if (!shares) return mlp(builder, parameters, input, own[0]!.spec);
+      const runs = builder.cutRows(input, shares);
+      return builder.joinRows(
+        own.map(({ spec }, member) => mlp(builder, parameters, runs[member]!, spec)),
+        'rows',
+      );
+    },
+  };
+}
+
+function blockOf(values: Float32Array, members: number, member: number): Float32Array {
+  const size = values.length / members;
+  return values.subarray(member * size, (member + 1) * size);
 }
 
 /**
@@ -66,18 +99,6 @@ function deviation(builder: GraphBuilder, openness: Tensor, { low, high }: Ensem
     );
   return builder.sqrt(builder.add(builder.mul(builder.sigmoid(openness), squares(high)), squares(low)));
 }
-
-/**
- * A graph of each member, where that pays: from there on a call of its own costs less than what is saved by matrices instead of stacks of them, and by no padding to equal shares.
- * Narrower ones are faster, and smaller, as one graph.
- */
-export function compileMembers(ensemble: TrainedEnsemble): Uint8Array[] | undefined {
-  const { members, hidden } = ensemble.config;
-  if (members === 1 || Math.max(...hidden) <= widestTogether) return undefined;
-  return Array.from({ length: members }, (_, member) => compileEnsemblePredict(ensemble, member));
-}
-
-const widestTogether = 128;
 
 /** Where features lie in what goes into the network: state, sines and cosines of its range of angles, the same of the context, then the command. */
 interface RawInput {
@@ -142,12 +163,11 @@ function encode(
 }
 
 /** Weights of the raw columns to changes in the unit of each entry. Columns that are no feature weigh nothing. */
-function scaledValues({ layout, config, values, scaling }: TrainedEnsemble, { width, columns }: RawInput, member: number | undefined) {
+function scaledValues({ layout, config, values, scaling }: TrainedEnsemble, { width, columns }: RawInput): Record<string, Float32Array> {
   const targets = layout.targets.length;
   const names = mlpParameters(networkSpec(layout.features, targets, config), new Rng(0)).map(({ name }) => name);
   const [firstWeight, lastWeight, lastBias] = [names[0]!, names.at(-2)!, names.at(-1)!];
-  const own = Object.fromEntries(names.map((name) => [name, shareOf(values[name]!, config.members, member)]));
-  const members = member === undefined ? config.members : 1;
+  const { members } = config;
   const spread = (values: Float32Array): Float32Array => {
     const outputs = values.length / (members * layout.features);
     const wide = new Float32Array(members * width * outputs);
@@ -168,15 +188,9 @@ function scaledValues({ layout, config, values, scaling }: TrainedEnsemble, { wi
       return target < targets ? value * scaling.targetScale[target]! + offset(target) : value - bound;
     });
   const last = {
-    [lastWeight]: stretched(own[lastWeight]!, () => 0, 0),
-    [lastBias]: stretched(own[lastBias]!, (target) => scaling.targetMean[target]!, config.logVariance.high),
+    [lastWeight]: stretched(values[lastWeight]!, () => 0, 0),
+    [lastBias]: stretched(values[lastBias]!, (target) => scaling.targetMean[target]!, config.logVariance.high),
   };
-  const scaled = { ...own, ...last };
+  const scaled = { ...Object.fromEntries(names.map((name) => [name, values[name]!])), ...last };
   return { ...scaled, [firstWeight]: spread(scaled[firstWeight]!) };
-}
-
-function shareOf(values: Float32Array, members: number, member: number | undefined): Float32Array {
-  if (member === undefined) return values;
-  const size = values.length / members;
-  return values.subarray(member * size, (member + 1) * size);
 }

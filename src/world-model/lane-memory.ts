@@ -1,5 +1,5 @@
 import { GroundtwinError } from '../errors.ts';
-import { LaneNoise, LaneSlots } from './lane-rows.ts';
+import { type LaneLayout, LaneNoise, LaneSlots } from './lane-rows.ts';
 
 /** What models of states and of observations say alike of what their lanes carry. */
 interface CarryingManifest {
@@ -24,11 +24,11 @@ export class LaneMemory {
   private readonly members: number;
   private readonly memorySize: number;
 
-  constructor({ members, memorySize, noise }: CarryingManifest, lanes: number, everyMember = false) {
+  constructor({ members, memorySize, noise }: CarryingManifest, lanes: number, layout?: LaneLayout) {
     this.members = members;
     this.memorySize = memorySize;
     this.isNoisy = noise.distribution === 'normal';
-    this.slots = new LaneSlots(lanes, members, everyMember);
+    this.slots = new LaneSlots(lanes, members, layout);
     this.noise = new LaneNoise(lanes, noise.size, this.isNoisy ? noise.correlation : 0);
     this.memory = new Float32Array(lanes * memorySize);
   }

@@ -4,26 +4,30 @@ import { tileRows } from './contract.ts';
 /** Stream of the episode seed that model noise is drawn from (task 0 and sensor 1 are TaskEnv's). */
 const noiseStream = 2;
 
-/** Which row of a model's call a lane has: lanes are packed by member into equal blocks, padded to a tile, or have a row in each block. */
+/** How lanes are laid into the blocks of a call: each in that of its member, blocks padded to the longest, or `packed` to a tile only; or each in every block. */
+export type LaneLayout = 'padded' | 'packed' | 'everyMember';
+
+/** Which row of a model's call a lane has. */
 export class LaneSlots {
   /** int32 `[lanes]`: the member an episode keeps. */
   readonly member: Int32Array;
   /** int32 `[lanes]`: row of each lane, in the first block if it has one in each. */
   readonly slot: Int32Array;
-  /** Rows of a block. */
+  /** Rows of a block, of the longest if they are packed. */
   tile = 0;
-  /** int32 `[members]`: lanes in each block. */
-  readonly filled: Int32Array;
+  /** int64 `[members]`: rows of each block. */
+  readonly shares: BigInt64Array;
+  private rows = 0;
   private readonly members: number;
-  private readonly everyMember: boolean;
+  private readonly layout: LaneLayout;
   private stale = true;
 
-  constructor(lanes: number, members: number, everyMember = false) {
+  constructor(lanes: number, members: number, layout: LaneLayout = 'padded') {
     this.member = new Int32Array(lanes);
     this.slot = new Int32Array(lanes);
-    this.filled = new Int32Array(members);
+    this.shares = new BigInt64Array(members);
     this.members = members;
-    this.everyMember = everyMember;
+    this.layout = layout;
   }
 
   /** @param member - an episode's seed does as well. */
@@ -35,23 +39,31 @@ export class LaneSlots {
 
   /** Brings rows up to date. @returns rows of a call. */
   place(): number {
-    if (!this.stale) return this.tile * this.members;
-    const filled = this.filled.fill(0);
-    for (let lane = 0; lane < this.slot.length; lane++) {
-      const member = this.everyMember ? 0 : this.member[lane]!;
-      this.slot[lane] = filled[member]!;
-      filled[member] = filled[member]! + 1;
+    if (!this.stale) return this.rows;
+    const { layout, member, slot } = this;
+    const filled = new Int32Array(this.members);
+    for (let lane = 0; lane < slot.length; lane++) {
+      const block = layout === 'everyMember' ? 0 : member[lane]!;
+      slot[lane] = filled[block]!;
+      filled[block] = filled[block]! + 1;
     }
     this.tile = tiled(Math.max(...filled));
-    for (let lane = 0; lane < this.slot.length; lane++)
-      if (!this.everyMember) this.slot[lane] = this.slot[lane]! + this.member[lane]! * this.tile;
+    const starts = new Int32Array(this.members);
+    this.rows = 0;
+    for (let block = 0; block < this.members; block++) {
+      starts[block] = this.rows;
+      const length = layout === 'packed' ? tiled(filled[block]!) : this.tile;
+      this.shares[block] = BigInt(length);
+      this.rows += length;
+    }
+    if (layout !== 'everyMember') for (let lane = 0; lane < slot.length; lane++) slot[lane] = slot[lane]! + starts[member[lane]!]!;
     this.stale = false;
-    return this.tile * this.members;
+    return this.rows;
   }
 }
 
 /** @returns rows with their padding. */
-export function tiled(rows: number): number {
+function tiled(rows: number): number {
   return Math.ceil(rows / tileRows) * tileRows;
 }
 

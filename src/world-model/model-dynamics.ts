@@ -75,7 +75,7 @@ export class ModelDynamics implements Dynamics {
     this.commands = Int32Array.from(task.commands, (_, i) => i);
     this.cells = Int32Array.from({ length: model.manifest.memorySize }, (_, i) => i);
     this.stateSize = layOut(task.state).size;
-    this.carried = new LaneMemory(model.manifest, lanes, this.everyMember);
+    this.carried = new LaneMemory(model.manifest, lanes, this.everyMember ? 'everyMember' : model.takesShares ? 'packed' : 'padded');
     this.input = this.allocateInput(0);
     this.largest = this.input;
     const figures = () => new Float64Array(lanes * this.predicted.length).fill(Number.NaN);
@@ -203,7 +203,7 @@ export class ModelDynamics implements Dynamics {
     const floats = (width: number) => new Float32Array(rows * width);
     return {
       rows,
-      ...(this.everyMember ? {} : { filled: this.carried.slots.filled }),
+      ...(this.model.takesShares ? { shares: this.carried.slots.shares } : {}),
       into: floats(this.predicted.length),
       state: floats(this.predicted.length),
       action: floats(this.actionSize),

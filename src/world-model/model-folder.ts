@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { writeFileAtomically } from '../data/atomic-file.ts';
 import { GroundtwinError, isGroundtwinError } from '../errors.ts';
 import { sha256Hex } from '../math/hash.ts';
-import { inspectModel, type ModelInspection, type OnnxRuntime, type OnnxSession, releaseAll } from '../onnx/index.ts';
+import { inspectModel, type ModelInspection, type OnnxRuntime } from '../onnx/index.ts';
 import type { AnyTask } from '../task/task.ts';
 import { AdjustedModel } from './adjusted-model.ts';
 import { contextEntries, type ModelManifest, parseManifest, predictedEntries, tileRows, widthOf } from './contract.ts';
@@ -30,13 +30,10 @@ export interface ModelBytes {
 /** Where an untrusted model comes from: its folder, or its bytes. */
 export type ModelSource = string | ModelBytes;
 
-/** Writes a model folder; the manifest last, so that a folder with a manifest is whole. @param members - graphs of single members; may be left out. */
-export function writeModel(folder: string, manifest: ModelManifest, predict: Uint8Array, members?: readonly Uint8Array[]): void {
-  const { predict: whole, members: apart = [] } = manifest.files;
-  writeFileAtomically(join(folder, whole.path), predict);
-  members?.forEach((bytes, member) => void writeFileAtomically(join(folder, apart[member]!.path), bytes));
-  const files = members ? manifest.files : { predict: whole };
-  writeFileAtomically(join(folder, 'manifest.json'), `${JSON.stringify({ ...manifest, files }, null, 2)}\n`);
+/** Writes a model folder; the manifest last, so that a folder with a manifest is whole. */
+export function writeModel(folder: string, manifest: ModelManifest, predict: Uint8Array): void {
+  writeFileAtomically(join(folder, manifest.files.predict.path), predict);
+  writeFileAtomically(join(folder, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 }
 
 /**
@@ -46,9 +43,8 @@ export function writeModel(folder: string, manifest: ModelManifest, predict: Uin
 export async function loadModel(runtime: OnnxRuntime, source: ModelSource, task: AnyTask): Promise<WorldModel> {
   const { name, text, graphs } = partsOf(source);
   const manifest = parseManifest(name, text(), task);
-  const { predict, members } = manifest.files;
-  const [whole, ...apart] = graphs([predict, ...(members ?? [])].map(({ path }) => path));
-  return openModel(runtime, name, manifest, whole!, task, members && apart);
+  const [predict] = graphs([manifest.files.predict.path]);
+  return openModel(runtime, name, manifest, predict!, task);
 }
 
 /** What a model consists of. */
@@ -82,36 +78,29 @@ function inMemory({ manifest, files }: ModelBytes): ModelParts {
   return { name, text: () => String(manifest), graphs: (paths) => paths.map(graph) };
 }
 
-/** A model from its parts in memory, checked the same way. @param members - graphs of single members; may be left out. */
+/** A model from its parts in memory, checked the same way. */
 export async function openModel(
   runtime: OnnxRuntime,
   name: string,
   manifest: ModelManifest,
   predict: Uint8Array,
   task: AnyTask,
-  members?: readonly Uint8Array[],
 ): Promise<WorldModel> {
   const { files, members: count, state, action, context, noise, memorySize } = manifest;
   requireModestCall(name, count, widthOf(state) + action.length + widthOf(context) + noise.size + memorySize);
-  for (const [file, bytes] of [
-    [files.predict, predict] as const,
-    ...(members ?? []).map((bytes, i) => [files.members![i]!, bytes] as const),
-  ]) {
-    if (sha256Hex(bytes) !== file.sha256) refuse(name, `${file.path} is not the file that manifest.json names (sha256 differs)`);
-    checkGraph(name, manifest, bytes, task);
-  }
-  const graphs = members ?? [predict];
-  const sessions: OnnxSession[] = [];
+  if (sha256Hex(predict) !== files.predict.sha256)
+    refuse(name, `${files.predict.path} is not the file that manifest.json names (sha256 differs)`);
+  checkGraph(name, manifest, predict, task);
+  const session = await runtime.load(predict, { name });
   try {
-    for (const bytes of graphs) sessions.push(await runtime.load(bytes, { name, together: graphs.length }));
     const { adjustment } = manifest;
-    const graph = new OnnxWorldModel(manifest, sessions);
+    const graph = new OnnxWorldModel(manifest, session);
     const model = adjustment ? new AdjustedModel(graph, { ...manifest, adjustment }) : graph;
     await probeModel(name, model, task);
     return model;
   } catch (error) {
     // What went wrong first is what is told.
-    await releaseAll(sessions).catch(() => {});
+    await session.release().catch(() => {});
     throw error;
   }
 }
@@ -139,10 +128,14 @@ function checkGraph(name: string, manifest: ModelManifest, predict: Uint8Array, 
     noise: manifest.noise.size,
     memory: manifest.memorySize,
   };
+  const isShares = (input: ModelInspection['inputs'][number]) => input.name === 'shares';
+  const shares = graph.inputs.find(isShares);
+  if (shares && (shares.dtype !== 'int64' || String(shares.shape) !== String(manifest.members)))
+    refuse(name, `input 'shares' is ${shares.dtype ?? 'not a tensor'} [${shares.shape}]; it must be int64 [${manifest.members}]`);
   requireTensors(
     name,
     'input',
-    graph.inputs,
+    graph.inputs.filter((input) => !isShares(input)),
     inputs,
     Object.entries(inputs).flatMap(([key, width]) => (width > 0 ? [key] : [])),
   );

@@ -14,7 +14,7 @@ import {
   type Normalisation,
   normalise,
 } from './ensemble.ts';
-import { compileEnsemblePredict, compileMembers } from './ensemble-predict.ts';
+import { compileEnsemblePredict } from './ensemble-predict.ts';
 import type { FitHooks, FitJob, FitProgress, FitResult } from './fit-ensemble.ts';
 import { manifestTemplate } from './manifest-template.ts';
 
@@ -45,8 +45,6 @@ export interface TrainOptions extends FitHooks {
 export interface TrainedModel {
   readonly manifest: ModelManifest;
   readonly predict: Uint8Array;
-  /** Graphs of single members. */
-  readonly members: readonly Uint8Array[] | undefined;
   readonly weights: FitResult['weights'];
   readonly scaling: Normalisation;
   readonly losses: readonly FitProgress[];
@@ -88,12 +86,9 @@ export async function trainEnsemble(task: AnyTask, data: Transitions, options: T
   const exported = { ...config, members: fitted.members.length };
   const ensemble = { layout, config: exported, values: weights, scaling, calibration: calibration.factor };
   const predict = compileEnsemblePredict(ensemble);
-  const members = compileMembers(ensemble);
-  const files = filesOf(predict, members);
   return {
-    manifest: manifestOf(task, data, options, config, fitted, files),
+    manifest: manifestOf(task, data, options, config, fitted, filesOf(predict)),
     predict,
-    members,
     weights,
     scaling,
     losses,

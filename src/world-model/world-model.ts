@@ -1,10 +1,10 @@
 import type { ModelManifest } from './contract.ts';
 
-/** One call of a model: `rows` = members × tile, block m answered by member m; float32, row-major. */
+/** One call of a model: `rows` in a block for each member, of equal length unless `shares` says otherwise; block m is answered by member m. float32, row-major. */
 export interface PredictionInput {
   readonly rows: number;
-  /** int32 `[members]`: rows at the beginning of each block that are asked for; the rest is padding, and what is said of it means nothing. Absent = all. */
-  readonly filled?: Int32Array;
+  /** int64 `[members]`: rows of each block; only for a model that `takesShares`. */
+  readonly shares?: BigInt64Array;
   /** `[rows, P]`: memory that samples may be put into, instead of new memory at every step. */
   readonly into?: Float32Array;
   /** `[rows, S]`, physical units. */
@@ -33,6 +33,8 @@ export interface WorldModel {
   readonly manifest: ModelManifest;
   /** Names everything predictions depend on. */
   readonly fingerprint: string;
+  /** Whether blocks may be of different lengths, so that none needs to be padded to that of another. */
+  readonly takesShares?: boolean;
   /** @param spread - false where mean and scale are not needed, so that they need not be handed over. Default true. */
   predict(input: PredictionInput, spread?: boolean): Promise<Prediction>;
   close(): Promise<void>;

@@ -52,6 +52,10 @@ describe('graph builder', () => {
       () => builder.add(x, builder.input('other', 'float32', ['rows', 3])),
       () => builder.reshape(x, [6]),
       () => builder.concat([x, x], 0),
+      () => builder.cutRows(x, whole),
+      () => builder.cutRows(builder.constant(1), builder.constant([1], 'int64')),
+      () => builder.joinRows([], 'rows'),
+      () => builder.joinRows([x, builder.constant([1, 2])], 'rows'),
       () => builder.slice(x, 1, 2, 5),
       () => builder.split(x, [1, 1], 1),
       () => builder.transpose(x, [0, 0]),
@@ -86,6 +90,26 @@ describe('graph builder', () => {
       1, 0,
     ]);
     expect(await evaluate([vector(2, 4)], (g, [x]) => g.sub(1, g.div(8, x!)))).to.deep.equal([-3, -1]);
+  });
+
+  it('cuts rows into runs of lengths that are fed, and joins them again', async () => {
+    const builder = new GraphBuilder();
+    const x = builder.input('x', 'float32', ['rows', 2]);
+    const lengths = builder.input('lengths', 'int64', [3]);
+    const [first, second, third] = builder.cutRows(x, lengths) as [Tensor, Tensor, Tensor];
+    expect(second.shape).to.deep.equal(['run.1', 2]);
+    builder.output('y', builder.joinRows([builder.neg(first), builder.mul(second, 10), third], 'rows'));
+    builder.output('last', third);
+    const feed = (...counts: bigint[]) =>
+      runGraph(builder, {
+        x: floats([1, 2, 3, 4, 5, 6], [3, 2]),
+        lengths: { type: 'int64', data: BigInt64Array.from(counts), dims: [3] },
+      });
+    const { y, last } = await feed(2n, 1n, 0n);
+    expect(numbers(y)).to.deep.equal([-1, -2, -3, -4, 50, 60]);
+    expect(last!.dims).to.deep.equal([0, 2]);
+    expect(numbers((await feed(0n, 1n, 2n)).y)).to.deep.equal([10, 20, 3, 4, 5, 6]);
+    expect((await rejected(() => feed(1n, 1n, 0n))).code).to.equal('RUNTIME_FAILED');
   });
 
   it('keeps softplus finite and exact at the ends', async () => {

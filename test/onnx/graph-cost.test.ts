@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { graphCost } from '../../src/onnx/graph-cost.ts';
-import { GraphBuilder, inspectModel, nodeRuntime } from '../../src/onnx/index.ts';
+import { GraphBuilder, inspectModel, nodeRuntime, type Tensor } from '../../src/onnx/index.ts';
 import { type AttributeDescription, encodeModel, type InitializerDescription } from '../../src/onnx/model-proto.ts';
 import { sizeAt } from '../../src/onnx/row-sizes.ts';
 import { readStoredGraph } from '../../src/onnx/stored-graph.ts';
@@ -161,6 +161,69 @@ describe('the cost of a graph', () => {
     const weights = builder.constant(new Float32Array(5 * 6 * 4), 'float32', [5, 6, 4]);
     builder.output('y', builder.reshape(builder.matmul(blocks, weights), ['rows', 4]));
     expect(costOf(builder.toModel())).to.deep.include({ known: true, bytes: { fixed: 0, perRow: 8 * (6 + 4 + 4) } });
+  });
+
+  describe('where rows are cut into runs of lengths that are fed', () => {
+    const cutting = (build: (builder: GraphBuilder, runs: readonly Tensor[], x: Tensor) => Tensor) => {
+      const builder = new GraphBuilder();
+      const x = builder.input('x', 'float32', ['rows', 6]);
+      const runs = builder.cutRows(x, builder.input('lengths', 'int64', [2]));
+      builder.output('y', build(builder, runs, x));
+      return costOf(builder.toModel());
+    };
+    const weight = new Float32Array(6 * 4);
+
+    it('takes each run for all rows, and all of them together for the rows', () => {
+      const cost = cutting((builder, runs) => {
+        const through = runs.map((run) =>
+          builder.sigmoid(builder.add(builder.matmul(run, builder.constant(weight, 'float32', [6, 4])), 1)),
+        );
+        return builder.neg(builder.joinRows(through, 'rows'));
+      });
+      // Two runs; then three results of 4 for each; once the rows, and their negatives.
+      const elements = 2 * (6 + 3 * 4) + 4 + 4;
+      expect(cost).to.deep.include({ known: true, bytes: { fixed: 0, perRow: 8 * elements } });
+      expect(cost).to.deep.include({ operations: { fixed: 0, perRow: 10 * elements + 2 * 2 * 6 * 4 } });
+    });
+
+    it('says so where what becomes of them cannot be told', () => {
+      const cases: readonly (readonly [at: string, build: Parameters<typeof cutting>[0]])[] = [
+        ['Concat', (builder, [first, second]) => builder.joinRows([second!, first!], 'rows')],
+        ['Concat', (builder, [first]) => builder.joinRows([first!, first!], 'rows')],
+        ['Concat', (builder, [first]) => builder.joinRows([first!], 'rows')],
+        ['Concat', (builder, [first], x) => builder.joinRows([first!, x], 'rows')],
+        ['Reshape', (builder, [first]) => builder.reshape(first!, ['run.0', 3, 2])],
+        ['ReduceSum', (builder, [first]) => builder.reduceSum(first!, [0])],
+        ['Transpose', (builder, [first]) => builder.transpose(first!)],
+        ['Split', (builder, [first]) => builder.cutRows(first!, builder.constant([1, 1], 'int64'))[0]!],
+      ];
+      for (const [at, build] of cases) expect(cutting(build), at).to.deep.equal({ known: false, at });
+    });
+
+    it('lets nothing be repeated along them, which may turn out to be a single row', () => {
+      const node = (operator: string, inputs: readonly string[], outputs: readonly string[]) => ({
+        operator,
+        inputs,
+        outputs,
+        attributes: new Map(),
+      });
+      const sum = (other: string) =>
+        graphCost(
+          {
+            nodes: [node('Split', ['x', 'lengths'], ['first', 'second']), node('Add', ['second', other], ['y'])],
+            tensors: new Map([
+              ['five', { type: 1, shape: [5, 6], bytes: undefined, integers: undefined }],
+              ['one', { type: 1, shape: [1, 6], bytes: undefined, integers: undefined }],
+            ]),
+          },
+          [
+            { name: 'x', dtype: 'float32', shape: ['rows', 6] },
+            { name: 'lengths', dtype: 'int64', shape: [2] },
+          ],
+        );
+      for (const other of ['x', 'first', 'five']) expect(sum(other), other).to.deep.equal({ known: false, at: 'Add' });
+      for (const other of ['one', 'second']) expect(sum(other), other).to.include({ known: true });
+    });
   });
 
   const unknown: readonly (readonly [what: string, nodes: readonly Node[], tensors: readonly InitializerDescription[], at: string])[] = [

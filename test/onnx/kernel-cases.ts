@@ -206,6 +206,13 @@ const moves: readonly KernelCase[] = [
   { operator: 'Transpose', shapes: one, low, build: (g, [x]) => g.transpose(x!), reference: at([0, 3, 1, 4, 2, 5]) },
   { operator: 'Reshape', shapes: one, low, build: (g, [x]) => g.reshape(x!, [3, 2]), reference: at([0, 1, 2, 3, 4, 5]) },
   { operator: 'Slice', shapes: one, low, build: (g, [x]) => g.slice(x!, 1, 1, 3), reference: at([1, 2, 4, 5]) },
+  {
+    operator: 'Split',
+    shapes: one,
+    low,
+    build: (g, [x]) => g.joinRows(g.cutRows(x!, g.constant([1, 1], 'int64')).reverse(), 2),
+    reference: at([3, 4, 5, 0, 1, 2]),
+  },
   { operator: 'Pad', shapes: one, low, build: (g, [x]) => g.pad(x!, 1, 1, 0), reference: at([-1, 0, 1, 2, -1, 3, 4, 5]) },
   { operator: 'Gather', shapes: one, low, build: (g, [x]) => g.gather(x!, g.constant([1, 1], 'int32')), reference: at([3, 4, 5, 3, 4, 5]) },
   {

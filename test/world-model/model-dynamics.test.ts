@@ -7,13 +7,14 @@ import type { AnyTask } from '../../src/task/task.ts';
 import { TaskEnv } from '../../src/task/task-env.ts';
 import { filesOf, predictedEntries, widthOf } from '../../src/world-model/contract.ts';
 import { ensembleDefaults, layoutOf, networkSpec } from '../../src/world-model/ensemble.ts';
-import { compileEnsemblePredict, compileMembers } from '../../src/world-model/ensemble-predict.ts';
+import { compileEnsemblePredict } from '../../src/world-model/ensemble-predict.ts';
 import { ModelDynamics } from '../../src/world-model/model-dynamics.ts';
 import { openModel } from '../../src/world-model/model-folder.ts';
 import type { WorldModel } from '../../src/world-model/world-model.ts';
 import { keepsTheContract } from '../contracts/env-contract.ts';
 import { manifestFor, registryOf, StubModel } from '../contracts/stub-backends.ts';
 import { goalArm, walker } from '../contracts/stub-tasks.ts';
+import { rejected } from '../onnx/run-graph.ts';
 
 const all = (lanes: number) => new Uint8Array(lanes).fill(1);
 const seeds = (lanes: number, first = 0) => Float64Array.from({ length: lanes }, (_, lane) => first + lane);
@@ -25,7 +26,7 @@ function dreamOf(task: AnyTask, model: WorldModel, lanes: number, disagreement =
 }
 
 /** An untrained ensemble of real size: its weights are as odd as any. */
-async function untrained(task: AnyTask, members: number, hidden: number[] = [48, 48], together = false): Promise<WorldModel> {
+async function untrained(task: AnyTask, members: number, hidden: number[] = [48, 48]): Promise<WorldModel> {
   const layout = layoutOf(task);
   const targets = widthOf(predictedEntries(task));
   const config = { ...ensembleDefaults, members, hidden };
@@ -40,13 +41,12 @@ async function untrained(task: AnyTask, members: number, hidden: number[] = [48,
   };
   const ensemble = { layout, config, values, scaling, calibration: 1 };
   const bytes = compileEnsemblePredict(ensemble);
-  const apart = together ? undefined : compileMembers(ensemble);
   const manifest = manifestFor(task, {
     members,
     noise: { distribution: 'normal', size: targets },
-    files: filesOf(bytes, apart),
+    files: filesOf(bytes),
   });
-  return openModel(nodeRuntime(), 'untrained', manifest, bytes, task, apart);
+  return openModel(nodeRuntime(), 'untrained', manifest, bytes, task);
 }
 
 describe('a model stepped as an env', () => {
@@ -92,11 +92,13 @@ describe('a model stepped as an env', () => {
     });
   });
 
-  for (const [hidden, as] of [[[48, 48], 'one graph'] as const, [[150, 40], 'a graph a member'] as const])
-    it(`gives a lane the same bits whatever its neighbours, ${as}: 1, 7, 64 and 300 lanes, sampled noise and all`, async () => {
+  for (const hidden of [
+    [48, 48],
+    [150, 40],
+  ])
+    it(`gives a lane the same bits whatever its neighbours, ${hidden} wide: 1, 7, 64 and 300 lanes, sampled noise and all`, async () => {
       const task = { ...goalArm, horizon: 9 };
-      const model = await untrained(task, 5, [...hidden]);
-      expect('members' in model.manifest.files).to.equal(as !== 'one graph');
+      const model = await untrained(task, 5, hidden);
       const runs: string[][] = [];
       for (const lanes of [1, 7, 64, 300])
         for (const disagreement of [false, true]) {
@@ -115,29 +117,60 @@ describe('a model stepped as an env', () => {
       await model.close();
     });
 
-  it('answers by a graph of each member what one graph of all answers, but for the last bits', async () => {
-    const [apart, together] = [await untrained(goalArm, 3, [150, 40]), await untrained(goalArm, 3, [150, 40], true)];
-    const { manifest } = apart;
-    const rows = 24;
+  it('answers each share of the rows by its member, the same bits however the others are long', async () => {
+    const model = await untrained(goalArm, 3, [24, 24]);
+    const { manifest } = model;
     const rng = new Rng(8);
-    const columns = (width: number) => Float32Array.from({ length: rows * width }, () => rng.normal());
-    const input = {
-      rows,
-      state: columns(widthOf(manifest.state)),
-      action: columns(manifest.action.length),
-      context: columns(widthOf(manifest.context)),
-      noise: columns(manifest.noise.size),
-      memory: columns(0),
+    const inputOf = (rows: number) => {
+      const columns = (width: number) => Float32Array.from({ length: rows * width }, () => rng.normal());
+      return {
+        rows,
+        state: columns(widthOf(manifest.state)),
+        action: columns(manifest.action.length),
+        context: columns(widthOf(manifest.context)),
+        noise: columns(manifest.noise.size),
+        memory: columns(0),
+      };
     };
-    const [said, expected] = [await apart.predict(input), await together.predict(input)];
-    for (const key of ['sample', 'mean', 'scale'] as const)
-      said[key]!.forEach((value, i) => void expect(value).to.be.closeTo(expected[key]![i]!, 1e-5));
-    // What is not asked for is not computed.
-    const { sample } = await apart.predict({ ...input, filled: Int32Array.of(0, 2, 0) });
-    const width = sample.length / rows;
-    expect(sample.findIndex((value) => value !== 0)).to.be.within(8 * width, 9 * width);
-    expect(sample.subarray(12 * width).every((value) => value === 0)).to.equal(true);
-    for (const model of [apart, together]) await model.close();
+    const input = inputOf(24);
+    const [{ sample: equal }, { sample: packed }] = [
+      await model.predict(input),
+      await model.predict({ ...input, shares: BigInt64Array.of(16n, 0n, 8n) }),
+    ];
+    const width = equal.length / 24;
+    const rows = (sample: Float32Array, from: number, to: number) => sample.subarray(from * width, to * width);
+    expect(rows(packed, 0, 8), 'of the first member either way').to.deep.equal(rows(equal, 0, 8));
+    expect(rows(packed, 8, 16), 'of another member').to.not.deep.equal(rows(equal, 8, 16));
+    expect(rows(packed, 16, 24), 'of the last member either way').to.deep.equal(rows(equal, 16, 24));
+    for (const shares of [BigInt64Array.of(8n, 8n, 4n), BigInt64Array.of(-8n, 24n, 8n)])
+      expect((await rejected(() => model.predict({ ...input, shares }))).code).to.equal('RUNTIME_FAILED');
+    await model.close();
+  });
+
+  it('packs the rows of a model that takes shares, and pads them to equal blocks for any other', async () => {
+    const model = await untrained(endless, 3, [8]);
+    const asked: (readonly number[])[] = [];
+    const watched = (takesShares: boolean): WorldModel => ({
+      manifest: model.manifest,
+      fingerprint: model.fingerprint,
+      takesShares,
+      predict: (input) => {
+        asked.push([input.rows, ...Array.from(input.shares ?? [], Number)]);
+        return model.predict(input);
+      },
+      close: async () => {},
+    });
+    const states: number[][] = [];
+    for (const takesShares of [true, false]) {
+      const { env } = dreamOf(endless, watched(takesShares), 12);
+      // Nine lanes of the first member, one and two of the others.
+      await env.reset({ mask: all(12), seeds: Float64Array.of(0, 3, 6, 9, 12, 15, 18, 21, 24, 1, 2, 5) });
+      await env.step(new Float32Array(12), all(12));
+      states.push([...env.state]);
+    }
+    expect(asked).to.deep.equal([[20, 12, 4, 4], [36]]);
+    expect(states[1]).to.deep.equal(states[0]);
+    await model.close();
   });
 
   it('keeps one member an episode, seed mod members, in blocks padded to four', async () => {

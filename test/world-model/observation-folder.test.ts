@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -59,6 +59,16 @@ describe('the folder of a model of observations', () => {
     expect(await refusalOf({ files: { ...manifest.files, observe: manifest.files.decode } })).to.match(/no output 'nextMemory'/);
     expect(await refusalOf({ files: { ...manifest.files, observe: { path: 'observe.onnx', sha256: 'other' } } })).to.include(
       'sha256 differs',
+    );
+  });
+
+  it('holds no more than the limit over all its graphs, however often one is named', async () => {
+    const huge = join(folder, 'huge.onnx');
+    writeFileSync(huge, '');
+    truncateSync(huge, 200 << 20);
+    const file = { path: 'huge.onnx', sha256: '0'.repeat(64) };
+    expect(await refusalOf({ files: { initial: file, observe: file, predict: file, decode: file } })).to.match(
+      /MODEL_REFUSED: .*huge.onnx has 209715200 bytes, over the 117440512 that are left for it/,
     );
   });
 

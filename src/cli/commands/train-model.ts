@@ -124,7 +124,7 @@ async function trainModel(options: TrainOptions): Promise<number> {
   writeRun(out, options, trained, data.count);
   if (!trained.stopped) removeFile(checkpoint);
   const trust = heldOut && !trained.stopped ? await trustOf(task, trained, data, heldOut, options) : undefined;
-  if (trust) writeModel(out, { ...trained.manifest, trust }, trained.predict, trained.members);
+  if (trust) writeModel(out, { ...trained.manifest, trust }, trained.predict);
   const { updates: _, update: updates, ...last } = trained.losses.at(-1)!;
   const { keptUpdate, stopped } = trained;
   screen.result(
@@ -174,7 +174,7 @@ function summaryOf({ env, updates, patience }: TrainOptions, trained: TrainedMod
 /** All that is known when training is over, or stopped: each file is the same however often it was interrupted, but for the date. */
 function writeRun(out: string, options: TrainOptions, trained: TrainedModel, transitions: number): void {
   const { json: _, restart: __, ...config } = options;
-  writeModel(out, trained.manifest, trained.predict, trained.members);
+  writeModel(out, trained.manifest, trained.predict);
   writeFileAtomically(
     join(out, 'config.json'),
     `${JSON.stringify(describeRun({ command: commandLine('train-model', config), seeds: [options.seed], config }), null, 1)}\n`,
@@ -201,7 +201,7 @@ async function trustOf(
   heldOut: Transitions,
   { seed }: TrainOptions,
 ): Promise<Trust> {
-  const model = await openModel(nodeRuntime(), trained.manifest.name, trained.manifest, trained.predict, task, trained.members);
+  const model = await openModel(nodeRuntime(), trained.manifest.name, trained.manifest, trained.predict, task);
   const truth = await registry.truth(task, 16);
   try {
     return await measureTrust({ truth, model, training, heldOut, rng: new Rng(seed, 3) });
