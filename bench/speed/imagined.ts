@@ -7,6 +7,7 @@ import { registry } from '../../src/index.ts';
 import { Rng } from '../../src/math/rng.ts';
 import { nodeRuntime, type OnnxRuntime } from '../../src/onnx/index.ts';
 import { allocate, rowOf, sampleInto } from '../../src/spaces/space.ts';
+import { LaneSlots } from '../../src/world-model/lane-rows.ts';
 import { openModel } from '../../src/world-model/model-folder.ts';
 import type { BenchRow, BenchSize } from '../bench.ts';
 import { untrainedModel } from '../untrained-model.ts';
@@ -66,7 +67,9 @@ async function imaginedRatio(size: BenchSize): Promise<BenchRow> {
 
 function bareSide(session: ort.InferenceSession): Side {
   const task = registry.task(id);
-  const rows = members * Math.ceil(lanes / members);
+  const slots = new LaneSlots(lanes, members, 'packed');
+  for (let lane = 0; lane < lanes; lane++) slots.assign(lane, lane);
+  const rows = slots.place();
   const rng = new Rng(2);
   const width = Object.keys(task.state).length;
   const floats = (columns: number) => Float32Array.from({ length: rows * columns }, () => rng.normal());
@@ -78,6 +81,7 @@ function bareSide(session: ort.InferenceSession): Side {
           state: new ort.Tensor('float32', data.state, [rows, width]),
           action: new ort.Tensor('float32', data.action, [rows, task.commands.length]),
           noise: new ort.Tensor('float32', data.noise, [rows, width]),
+          shares: new ort.Tensor('int64', slots.shares, [members]),
         },
         ['sample'],
       );

@@ -179,6 +179,54 @@ const allocations: readonly HostileModel[] = [
     }),
   ),
   model('a constant that is given twice, small and large', 'load', () => twiceGiven(1, 4 * GIGA)),
+  model('a size of 44 that is 300 once it went through eight bits', 'load', () => {
+    const to = (type: number) => ({ to: int(type) });
+    return sumOf(
+      [
+        ['Cast', ['count'], ['narrow'], to(2)],
+        ['Cast', ['narrow'], ['wide'], to(7)],
+        ['Sub', ['count', 'wide'], ['wrapped']],
+        ['Mul', ['wrapped', 'millions'], ['shape']],
+        ['ConstantOfShape', ['shape'], ['big']],
+      ],
+      [integers('count', [300]), integers('millions', [16_000_000])],
+    );
+  }),
+  model('a size that is columns against rows', 'load', () =>
+    sumOf(
+      [
+        ['Add', ['column', 'row'], ['table']],
+        ['Reshape', ['table', 'flat'], ['shape']],
+        ['ConstantOfShape', ['shape'], ['big']],
+      ],
+      [integers('column', [300, 300], [2, 1]), integers('row', [1, 1], [1, 2]), integers('flat', [-1])],
+    ),
+  ),
+  model('a size that hides behind a mark of byte order', 'load', () =>
+    sumOf(
+      [
+        ['Identity', ['huge'], ['\uFEFFshape']],
+        ['Identity', ['one'], ['shape']],
+        ['ConstantOfShape', ['\uFEFFshape'], ['big']],
+      ],
+      [integers('huge', [4 * GIGA]), integers('one', [1])],
+    ),
+  ),
+  model('a split that says to have another number of outputs', 'load', () =>
+    raw([
+      ['Split', ['state'], ['a', 'b'], { axis: int(1), num_outputs: int(1) }],
+      ['Concat', ['a', 'b'], ['sample'], { axis: int(1) }],
+    ]),
+  ),
+  model('a transposed convolution that unrolls to gigabytes', 'step', () =>
+    sumOf(
+      [
+        ['ConvTranspose', ['image', 'kernel'], ['spread']],
+        ['Mul', ['spread', 'zero'], ['big']],
+      ],
+      [floats('image', new Array(90_000).fill(0), [1, 1, 300, 300]), floats('kernel', new Array(10_000).fill(0), [1, 1, 100, 100])],
+    ),
+  ),
   model('a cut into shares that is blown up to 32 GB', 'load', () => blownUpShares(4 * GIGA), { members: 2 }),
   model('64 members with a memory of 65,536 numbers each', 'load', sound, { members: 64, memorySize: 65536 }),
   model('64 members with 65,536 numbers of noise each', 'load', sound, { members: 64, noise: { distribution: 'normal', size: 65536 } }),

@@ -57,10 +57,11 @@ async function dreamsCover(model: WorldModel, task: AnyTask, heldOut: HeldOut, s
 }
 
 function withCorrelation(model: WorldModel, correlation: number): WorldModel {
-  const { manifest, fingerprint } = model;
+  const { manifest, fingerprint, takesShares = false } = model;
   return {
     manifest: { ...manifest, noise: { ...manifest.noise, correlation } },
     fingerprint: sha256Hex(JSON.stringify([fingerprint, correlation])),
+    takesShares,
     predict: (input, spread) => model.predict(input, spread),
     close: () => model.close(),
   };

@@ -77,6 +77,7 @@ export function breakModel(subject: string, model: WorldModel, parts: ControlPar
   return control.wrap(model, severity, parts);
 }
 
+/** It takes no shares: that all blocks are of one length makes it simple to break. */
 function wrapped(
   model: WorldModel,
   name: string,

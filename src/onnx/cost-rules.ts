@@ -23,7 +23,12 @@ export type Rule = (node: StoredNode, inputs: readonly (Fact | undefined)[]) => 
 export interface Outcome {
   readonly facts: readonly Fact[];
   readonly operations?: Size | undefined;
+  /** Elements of memory that it takes beside what it gives. */
+  readonly scratch?: Size | undefined;
 }
+
+/** Codes of `TensorProto.DataType`. */
+const [int32Type, int64Type] = [6, 7];
 
 /** An exponential costs about this many additions. */
 export const elementOperations = 10;
@@ -48,8 +53,11 @@ function constantsOf(node: StoredNode, name: string, input: Fact | undefined): r
   return input?.values?.every(isFixed) ? input.values.map(({ fixed }) => fixed) : undefined;
 }
 
+/** @param values - flat; as many as the shape has elements, or they are not kept. */
 function one(shape: readonly Size[] | undefined, values?: readonly (Size | undefined)[]): Outcome | undefined {
-  return shape && { facts: [values && allKnown(values) ? { shape, values } : { shape }] };
+  if (!shape) return undefined;
+  const isWhole = values !== undefined && equal(countOf(shape) ?? nothing, of(values.length));
+  return { facts: [isWhole && allKnown(values) ? { shape, values } : { shape }] };
 }
 
 /** With what it does beyond one operation an element. */
@@ -66,16 +74,40 @@ const joinedShape: Rule = (_, inputs) => {
   return one(shape);
 };
 
-/** Elementwise, on sizes too where both sides are known. */
+/** Elementwise, on sizes too where all sides are known: values that meet are of one shape, or one of them is single. */
 function arithmetic(act: (a: Size, b: Size) => Size | undefined): Rule {
   return (node, inputs) => {
     const outcome = joinedShape(node, inputs);
     const [a, b] = inputs.map((input) => input?.values);
-    if (!outcome || !a || !b || (a.length !== b.length && a.length !== 1 && b.length !== 1)) return outcome;
-    const values = Array.from({ length: Math.max(a.length, b.length) }, (_, i) => sound(act(a[i % a.length]!, b[i % b.length]!)));
+    if (!outcome || !a || !b || !meetOneToOne(inputs)) return outcome;
+    const values = Array.from({ length: Math.max(a.length, b.length) }, (_, i) => {
+      const operands = [small(a[i % a.length]!), small(b[i % b.length]!)];
+      return allKnown(operands) ? small(sound(act(operands[0]!, operands[1]!))) : undefined;
+    });
     return one(outcome.facts[0]!.shape, values);
   };
 }
+
+function meetOneToOne(inputs: readonly (Fact | undefined)[]): boolean {
+  if (!allKnown(inputs)) return false;
+  const several = inputs.filter(({ values }) => values?.length !== 1);
+  const isLikeFirst = ({ shape }: Fact) =>
+    shape.length === several[0]!.shape.length && shape.every((size, axis) => equal(size, several[0]!.shape[axis]!));
+  return several.every(isLikeFirst);
+}
+
+/** Whole numbers that no integer type wraps round and every double holds; of others nothing is known. */
+function small(size: Size | undefined): Size | undefined {
+  const isSmall = (value: number) => Number.isInteger(value) && Math.abs(value) < 2 ** 31;
+  return size && isSmall(size.fixed) && (isFixed(size) ? true : Math.abs(size.perRow) < 2 ** 31) ? size : undefined;
+}
+
+/** Integers stay what they are as wider ones. */
+const cast: Rule = (node, [x]) => {
+  const type = integerOf(node, 'to', 0);
+  const isKept = (size: Size) => small(size) && (type === int64Type || (type === int32Type && isFixed(size)));
+  return x && one(x.shape, x.values?.every(isKept) ? x.values : undefined);
+};
 
 const wholeQuotient = (a: Size, b: Size) => (isFixed(a) && isFixed(b) && b.fixed !== 0 ? of(Math.trunc(a.fixed / b.fixed)) : undefined);
 
@@ -89,7 +121,7 @@ function equality(a: Size, b: Size): Size | undefined {
 const where: Rule = (node, inputs) => {
   const outcome = joinedShape(node, inputs);
   const [condition, a, b] = inputs.map((input) => input?.values);
-  if (!outcome || !condition?.every(isFixed) || !a || !b) return outcome;
+  if (!outcome || !condition?.every(isFixed) || !a || !b || !meetOneToOne(inputs)) return outcome;
   const length = Math.max(condition.length, a.length, b.length);
   const chosen = Array.from({ length }, (_, i) => (condition[i % condition.length]!.fixed ? a[i % a.length] : b[i % b.length]));
   return one(outcome.facts[0]!.shape, chosen);
@@ -194,7 +226,7 @@ function sliceBounds(size: Size, from: number, to: number): { size: Size; exact?
 
 const split: Rule = (node, [x, sizes]) => {
   const at = x && axisOf(integerOf(node, 'axis', 0), x.shape.length);
-  if (!x || at === undefined) return undefined;
+  if (!x || at === undefined || integerOf(node, 'num_outputs', node.outputs.length) !== node.outputs.length) return undefined;
   const given = constantsOf(node, 'split', sizes);
   // Lengths that are fed: the runtime refuses those that do not fill the axis.
   if (!given && sizes)
@@ -345,7 +377,11 @@ function convolution(isTransposed: boolean): Rule {
     // Each output of a convolution, or each input of a transposed one, meets a whole window of the weights.
     const elements = countOf(isTransposed ? x.shape : shape);
     const window = countOf(weight.shape.slice(1));
-    return worked(shape, elements && window && times(scaled(elements, 2), window));
+    // Of one image, unrolled: a column of window elements for each place that the window is laid on.
+    const places = countOf(isTransposed ? x.shape.slice(2) : spatial);
+    const scratch = places && window && times(places, window);
+    const outcome = scratch && worked(shape, elements && window && times(scaled(elements, 2), window));
+    return outcome && { ...outcome, scratch };
   };
 }
 
@@ -359,9 +395,8 @@ function recurrence(gates: number): Rule {
     const last = [directions, batch, hidden];
     const elements = countOf([length, ...last]);
     const operations = elements && times(scaled(elements, 2 * gates), plus(width, hidden));
-    return (
-      operations && { facts: [{ shape: [length, ...last] }, { shape: last }, { shape: last }].slice(0, node.outputs.length), operations }
-    );
+    const facts = [{ shape: [length, ...last] }, { shape: last }, { shape: last }].slice(0, node.outputs.length);
+    return operations && elements && { facts, operations, scratch: scaled(elements, gates + 1) };
   };
 }
 
@@ -377,7 +412,8 @@ export const elementwise: ReadonlySet<string> = new Set([...unary.split(' '), ..
 
 export const costRules: Readonly<Record<string, Rule>> = {
   ...all(unary, sameShape),
-  ...all('Cast Identity', sameValues),
+  Cast: cast,
+  Identity: sameValues,
   ...all(binary, joinedShape),
   ...all(
     'Softmax LogSoftmax LayerNormalization RMSNormalization InstanceNormalization GroupNormalization LpNormalization BatchNormalization',

@@ -30,10 +30,12 @@ export function graphCost(graph: StoredGraph, inputs: readonly ModelValue[]): Gr
   for (const node of graph.nodes) {
     const outcome = Object.hasOwn(costRules, node.operator) ? outcomeOf(costRules[node.operator]!, node, facts) : undefined;
     const counts = outcome?.facts.map(({ shape }) => countOf(shape));
-    if (!outcome || !counts || !allKnown(counts)) return { known: false, at: node.operator };
+    // The runtime refuses a name that is given twice; here it would hide what came first.
+    const isNew = node.outputs.every((name, i) => name === '' || (!facts.has(name) && node.outputs.indexOf(name) === i));
+    if (!outcome || !counts || !allKnown(counts) || !isNew) return { known: false, at: node.operator };
     outcome.facts.forEach((fact, i) => void (node.outputs[i] && facts.set(node.outputs[i], fact)));
     const elements = counts.reduce(plus, nothing);
-    bytes = plus(bytes, scaled(elements, bytesPerElement));
+    bytes = plus(bytes, scaled(plus(elements, outcome.scratch ?? nothing), bytesPerElement));
     operations = plus(operations, plus(scaled(elements, elementOperations), outcome.operations ?? nothing));
   }
   return { known: true, bytes, operations };

@@ -43,7 +43,7 @@ export {
 } from './runtime.ts';
 export * from './schedules.ts';
 export * from './staged-training.ts';
-export { tensorsWithNaN } from './stored-graph.ts';
+export { type StoredNode, tensorsWithNaN } from './stored-graph.ts';
 export { type TrainingChunk, TrainingProgram, type TrainingState } from './training-program.ts';
 export * from './transformer.ts';
 export type { AnyDataType, DataType, Dimension, Shape, Tensor, TensorData } from './types.ts';

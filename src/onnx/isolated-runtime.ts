@@ -53,6 +53,8 @@ export function isolatedRuntime(url: URL, limits: ModelLimits = {}): OnnxRuntime
 }
 
 interface Waiting {
+  /** Starts its time: the child answers one call after the other. */
+  readonly begin: () => void;
   /** How errors name the model that was asked. */
   readonly name: string;
   readonly resolve: (reply: ModelReply) => void;
@@ -123,22 +125,28 @@ class ModelChild {
     return new Promise<ModelReply>((resolve, reject) => {
       if (this.end !== null) return reject(stopped(name, this.end));
       const what = request.op === 'load' ? 'to load' : 'over a call';
-      const timer = setTimeout(() => this.stop(`took longer than ${limit_ms} ms ${what}`), limit_ms);
+      let timer: NodeJS.Timeout | undefined;
+      const begin = () => {
+        timer = setTimeout(() => this.stop(`took longer than ${limit_ms} ms ${what}`), limit_ms);
+      };
       const done =
         <T>(act: (value: T) => void) =>
         (value: T) => {
           clearTimeout(timer);
           act(value);
         };
-      this.waiting.push({ name, resolve: done(resolve), reject: done(reject) });
-      this.refer(true);
+      // What cannot be sent throws, and then nobody waits for it.
       this.child.send(request, (error) => error && this.stop(`could not be asked: ${error.message}`));
+      this.waiting.push({ name, begin, resolve: done(resolve), reject: done(reject) });
+      if (this.waiting.length === 1) begin();
+      this.refer(true);
     });
   }
 
   private settle(): Waiting | undefined {
     const first = this.waiting.shift();
     if (this.waiting.length === 0) this.refer(false);
+    else if (this.end === null) this.waiting[0]!.begin();
     return first;
   }
 

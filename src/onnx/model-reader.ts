@@ -1,5 +1,13 @@
 import { GroundtwinError } from '../errors.ts';
-import { type ProtobufField, ProtobufProblem, protobufFields, protobufText, required, withinFields } from './protobuf.ts';
+import {
+  type ProtobufField,
+  ProtobufProblem,
+  protobufFields,
+  protobufFieldsOnce,
+  protobufText,
+  required,
+  withinFields,
+} from './protobuf.ts';
 import { type AnyDataType, type Dimension, dataTypeCodes } from './types.ts';
 
 /** Bounds on an untrusted model, so that inspecting one takes bounded time and memory. */
@@ -61,7 +69,7 @@ function readModel(bytes: Uint8Array): ModelInspection {
   const walk: Walk = { operators: new Set(), externalData: false, functions: 0, nodes: 0 };
   const opsets: Record<string, number> = {};
   let edges: { inputs: ModelValue[]; outputs: ModelValue[] } | undefined;
-  for (const field of protobufFields(bytes)) {
+  for (const field of protobufFieldsOnce(bytes, 7)) {
     if (field.number === 7) edges = readGraph(required(field), walk, 1);
     else if (field.number === 8) Object.assign(opsets, readOpset(required(field)));
     else if (field.number === 20) readTrainingInfo(required(field), walk);
@@ -107,6 +115,8 @@ function readGraph(bytes: Uint8Array, walk: Walk, depth: number): { inputs: Mode
     else if (field.number === 12) outputs.push(readValue(required(field)));
     else if (field.number === 15) readSparse(required(field), walk);
   }
+  for (const list of [inputs, outputs])
+    if (new Set(list.map(({ name }) => name)).size < list.length) throw new ProtobufProblem('two inputs or outputs of one name');
   return { inputs: inputs.filter((input) => !stored.has(input.name)), outputs };
 }
 
@@ -151,12 +161,13 @@ function readValue(bytes: Uint8Array): ModelValue {
   let name = '';
   let dtype: AnyDataType | undefined;
   let shape: Dimension[] = [];
-  for (const field of protobufFields(bytes)) {
+  for (const field of protobufFieldsOnce(bytes, 1, 2)) {
     if (field.number === 1) name = protobufText(field);
     else if (field.number === 2) {
-      for (const type of protobufFields(required(field))) {
-        if (type.number === 1) ({ dtype, shape } = readTensorType(required(type)));
-      }
+      // A type is a tensor, or one of the others: of several the last would count.
+      const types = [...protobufFields(required(field))].filter(({ number }) => number !== 6);
+      if (types.length > 1) throw new ProtobufProblem(`'${name.slice(0, 60)}' is of several types`);
+      for (const type of types) if (type.number === 1) ({ dtype, shape } = readTensorType(required(type)));
     }
   }
   return { name, dtype, shape };
@@ -165,7 +176,7 @@ function readValue(bytes: Uint8Array): ModelValue {
 function readTensorType(bytes: Uint8Array): { dtype: AnyDataType | undefined; shape: Dimension[] } {
   let dtype: AnyDataType | undefined;
   let shape: Dimension[] = [];
-  for (const field of protobufFields(bytes)) {
+  for (const field of protobufFieldsOnce(bytes, 1, 2)) {
     if (field.number === 1) dtype = dataTypeOf(field.integer);
     else if (field.number === 2) shape = [...protobufFields(required(field))].map(readDimension);
   }
@@ -173,11 +184,10 @@ function readTensorType(bytes: Uint8Array): { dtype: AnyDataType | undefined; sh
 }
 
 function readDimension(field: ProtobufField): Dimension {
-  for (const nested of protobufFields(required(field))) {
-    if (nested.number === 1) return nested.integer ?? 0;
-    if (nested.number === 2) return protobufText(nested);
-  }
-  return '?';
+  const [size, ...more] = [...protobufFields(required(field))].filter(({ number }) => number <= 2);
+  if (more.length > 0) throw new ProtobufProblem('an axis has several sizes');
+  if (!size) return '?';
+  return size.number === 1 ? (size.integer ?? 0) : protobufText(size);
 }
 
 function dataTypeOf(code: number | undefined): AnyDataType | undefined {

@@ -4,7 +4,8 @@
  */
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+/** Two names that differ in their bytes are two names. */
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Appends protobuf fields to one growing buffer. */
 export class ProtobufWriter {
@@ -124,7 +125,21 @@ export function* protobufFields(bytes: Uint8Array): Generator<ProtobufField> {
 export function protobufText(field: ProtobufField): string {
   const bytes = required(field);
   if (bytes.length > mostTextBytes) throw new ProtobufProblem(`a name of ${bytes.length} bytes`);
-  return decoder.decode(bytes);
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    throw new ProtobufProblem('a name that is no UTF-8');
+  }
+}
+
+/** Fields of a message, none of `single` twice: protobuf merges a message that is given twice, and of anything else takes the last. */
+export function* protobufFieldsOnce(bytes: Uint8Array, ...single: readonly number[]): Generator<ProtobufField> {
+  const seen = new Set<number>();
+  for (const field of protobufFields(bytes)) {
+    if (single.includes(field.number) && seen.has(field.number)) throw new ProtobufProblem(`field ${field.number} is given twice`);
+    seen.add(field.number);
+    yield field;
+  }
 }
 
 /** A nested message's bytes. */

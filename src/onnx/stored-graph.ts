@@ -3,6 +3,7 @@ import {
   type ProtobufField,
   ProtobufProblem,
   protobufFields,
+  protobufFieldsOnce,
   protobufIntegerCount,
   protobufIntegers,
   protobufText,
@@ -71,7 +72,7 @@ export function readStoredGraph(bytes: Uint8Array): StoredGraph {
   const nodes: StoredNode[] = [];
   const tensors = new Map<string, StoredTensor>();
   withinFields(() => {
-    for (const field of protobufFields(bytes)) if (field.number === 7) readGraph(required(field), nodes, tensors);
+    for (const field of protobufFieldsOnce(bytes, 7)) if (field.number === 7) readGraph(required(field), nodes, tensors);
   });
   return { nodes, tensors };
 }
@@ -190,7 +191,12 @@ function readElements(called: string, type: number, fields: readonly ProtobufFie
     count += (field.bytes?.length ?? 0) > 10 * mostListed ? Number.POSITIVE_INFINITY : protobufIntegerCount(field);
     if (count > mostListed) throw new ProtobufProblem(`more than ${mostListed} integers are listed one by one`);
   }
-  const all = () => fields.flatMap(protobufIntegers);
+  const all = () => {
+    const integers = fields.flatMap(protobufIntegers);
+    if (own === int32Data && integers.some((value) => value !== (value | 0)))
+      throw new ProtobufProblem(`${called} lists numbers of more than 32 bits where 32 are kept`);
+    return integers;
+  };
   // Halves are listed as the integers of their bits.
   if (type === float16 || type === bfloat16) return { data: new Uint8Array(Uint16Array.from(all()).buffer), listed: undefined, count };
   return { data: undefined, listed: count <= mostIntegers ? all() : undefined, count };

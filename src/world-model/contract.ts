@@ -56,7 +56,7 @@ export interface ModelManifest {
   readonly name: string;
   readonly task: { readonly id: string; readonly hash: string };
   readonly predicts: 'state';
-  /** Rows of a call are in this many equal blocks; block m is answered by member m. */
+  /** Rows of a call are in this many blocks, equal unless the graph takes shares; block m is answered by member m. */
   readonly members: number;
   readonly state: readonly ManifestEntry[];
   /** What the actuators get, in the units of the task's commands: the task's own code turns actions into commands. */

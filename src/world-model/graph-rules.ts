@@ -1,6 +1,6 @@
 /** What a model's graph may hold, judged from its bytes before anything runs. */
 import { GroundtwinError } from '../errors.ts';
-import { type ModelInspection, storedGraph, tensorsWithNaN } from '../onnx/index.ts';
+import { type ModelInspection, type StoredNode, storedGraph, tensorsWithNaN } from '../onnx/index.ts';
 
 /**
  * Operators of the standard ONNX set (up to opset 23) that give the same for the same, end, and touch nothing outside the graph.
@@ -32,6 +32,13 @@ export function refuseUnsafeGraph(model: string, bytes: Uint8Array, { operators,
       `it uses ${bad.slice(0, 8).join(', ').slice(0, 200)}; loops, branches, random numbers and operators outside the standard set are not run`,
     );
   if (functions > 0) refuse('it brings functions of its own; have the exporter inline them');
-  const broken = tensorsWithNaN(storedGraph(bytes, model));
+  const graph = storedGraph(bytes, model);
+  // ONNX Runtime breaks off the whole process over it.
+  if (graph.nodes.some(saysOtherOutputs)) refuse('a Split of it says to have another number of outputs than it has');
+  const broken = tensorsWithNaN(graph);
   if (broken.length > 0) refuse(`its stored numbers hold NaN, in ${broken.slice(0, 3).join(', ').slice(0, 200)}`);
+}
+
+function saysOtherOutputs({ operator, outputs, attributes }: StoredNode): boolean {
+  return operator === 'Split' && (attributes.get('num_outputs')?.integer ?? outputs.length) !== outputs.length;
 }

@@ -204,7 +204,6 @@ export class ModelDynamics implements Dynamics {
     return {
       rows,
       ...(this.model.takesShares ? { shares: this.carried.slots.shares } : {}),
-      into: floats(this.predicted.length),
       state: floats(this.predicted.length),
       action: floats(this.actionSize),
       context: floats(this.context.length),

@@ -130,7 +130,7 @@ function checkGraph(name: string, manifest: ModelManifest, predict: Uint8Array, 
   };
   const isShares = (input: ModelInspection['inputs'][number]) => input.name === 'shares';
   const shares = graph.inputs.find(isShares);
-  if (shares && (shares.dtype !== 'int64' || String(shares.shape) !== String(manifest.members)))
+  if (shares && !(shares.dtype === 'int64' && shares.shape.length === 1 && shares.shape[0] === manifest.members))
     refuse(name, `input 'shares' is ${shares.dtype ?? 'not a tensor'} [${shares.shape}]; it must be int64 [${manifest.members}]`);
   requireTensors(
     name,

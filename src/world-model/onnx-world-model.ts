@@ -5,7 +5,7 @@ import { type ModelManifest, widthOf } from './contract.ts';
 import type { Prediction, PredictionInput, WorldModel } from './world-model.ts';
 
 /** What is fed to a graph, row by row. */
-type Column = Exclude<keyof PredictionInput, 'rows' | 'shares' | 'into'>;
+type Column = Exclude<keyof PredictionInput, 'rows' | 'shares'>;
 
 /** A loaded `predict` graph. */
 export class OnnxWorldModel implements WorldModel {

@@ -12,7 +12,45 @@ import type { PredictionInput, WorldModel } from './world-model.ts';
  * @throws MODEL_REFUSED when it fails, returns another number of rows, something that is not finite, or a scale below 0; MODEL_STOPPED.
  */
 export async function probeModel(name: string, model: WorldModel, task: AnyTask): Promise<void> {
-  await probe(name, async () => ({ ...(await model.predict(startsOf(task, model))) }));
+  await probe(name, async () => {
+    const starts = startsOf(task, model);
+    const prediction = { ...(await model.predict(starts)) };
+    if (model.takesShares) await requireShares(name, model, starts);
+    return prediction;
+  });
+}
+
+/** Each member, asked alone for all rows, must answer the same starts as it did in its own block. @throws MODEL_REFUSED */
+async function requireShares(name: string, model: WorldModel, starts: PredictionInput): Promise<void> {
+  const { members } = model.manifest;
+  const same = withEqualBlocks(starts, members);
+  const { sample: expected } = await model.predict(same);
+  const block = expected.length / members;
+  for (let member = 0; member < members; member++) {
+    const shares = new BigInt64Array(members);
+    shares[member] = BigInt(same.rows);
+    const { sample } = await model.predict({ ...same, shares });
+    const odd = sample.findIndex((value, i) => !Object.is(value, expected[member * block + (i % block)]));
+    if (odd >= 0)
+      throw new GroundtwinError('MODEL_REFUSED', {
+        model: name,
+        problem: `it takes 'shares', but when they give all ${same.rows} rows to member ${member}, it answers row ${Math.floor((odd * same.rows) / sample.length)} otherwise than that member does`,
+      });
+  }
+}
+
+/** The rows of the first block, for every member. */
+function withEqualBlocks(input: PredictionInput, members: number): PredictionInput {
+  const repeated = (values: Float32Array) => values.map((_, i) => values[i % (values.length / members)]!);
+  const { rows, state, action, context, noise, memory } = input;
+  return {
+    rows,
+    state: repeated(state),
+    action: repeated(action),
+    context: repeated(context),
+    noise: repeated(noise),
+    memory: repeated(memory),
+  };
 }
 
 /** The same of a model of observations: its first observations, drawn and then taken in, with no action yet. */

@@ -5,8 +5,6 @@ export interface PredictionInput {
   readonly rows: number;
   /** int64 `[members]`: rows of each block; only for a model that `takesShares`. */
   readonly shares?: BigInt64Array;
-  /** `[rows, P]`: memory that samples may be put into, instead of new memory at every step. */
-  readonly into?: Float32Array;
   /** `[rows, S]`, physical units. */
   readonly state: Float32Array;
   /** `[rows, A]`, commands in their units. */

@@ -63,7 +63,9 @@ const cases: readonly (readonly [
   nodes: readonly Node[],
   tensors?: readonly InitializerDescription[],
   rank?: number,
-  dtype?: 'int64' | 'bool',
+  dtype?: 'float32' | 'int64' | 'bool',
+  /** Elements of memory beside what it gives. */
+  scratch?: (rows: number) => number,
 ])[] = [
   [[['Tanh', ['x'], ['y']]]],
   [[['Add', ['x', 'b'], ['y']]], [reals('b', [3, 1, 6])], 3],
@@ -109,11 +111,19 @@ const cases: readonly (readonly [
     [whole('rank', [3]), whole('wanted', [4, -1, -1]), whole('minus', [-1]), whole('ones', [1, 1, 1])],
     3,
   ],
-  [[image, ['Conv', ['image', 'w'], ['y'], { pads: ints(1, 1, 1, 1), strides: ints(2, 1) }]], [imageShape, reals('w', [8, 1, 3, 3])], 4],
+  [
+    [image, ['Conv', ['image', 'w'], ['y'], { pads: ints(1, 1, 1, 1), strides: ints(2, 1) }]],
+    [imageShape, reals('w', [8, 1, 3, 3])],
+    4,
+    'float32',
+    () => 3 * 9,
+  ],
   [
     [image, ['ConvTranspose', ['image', 'w'], ['y'], { strides: ints(2, 3), pads: ints(1, 0, 0, 1), output_padding: ints(1, 0) }]],
     [imageShape, reals('w', [1, 4, 3, 2])],
     4,
+    'float32',
+    () => 6 * 4 * 3 * 2,
   ],
   [
     [
@@ -122,6 +132,8 @@ const cases: readonly (readonly [
     ],
     [whole('s', [3, -1, 2]), reals('w', [1, 12, 2]), reals('r', [1, 12, 4])],
     4,
+    'float32',
+    (rows) => 4 * 3 * rows * 4,
   ],
   [
     [
@@ -130,11 +142,13 @@ const cases: readonly (readonly [
     ],
     [whole('s', [3, -1, 2]), reals('w', [1, 16, 2]), reals('r', [1, 16, 4])],
     4,
+    'float32',
+    (rows) => 5 * 3 * rows * 4,
   ],
 ];
 
 describe('the cost of a graph', () => {
-  for (const [nodes, tensors = [], rank = 2, dtype = 'float32'] of cases)
+  for (const [nodes, tensors = [], rank = 2, dtype = 'float32', scratch = () => 0] of cases)
     it(`of ${nodes.at(-1)![0]} (${nodes.length} nodes): as many elements as the runtime gives`, async () => {
       const bytes = modelOf(nodes, tensors, rank, dtype);
       const cost = costOf(bytes);
@@ -144,7 +158,10 @@ describe('the cost of a graph', () => {
       const others = nodes.at(-1)![0] === 'Split' ? 8 * 4 : 0;
       for (const rows of [16, 48]) {
         const earlier = before?.known ? sizeAt(before.bytes, rows) : 0;
-        expect(sizeAt(cost.bytes, rows) - earlier - others * rows).to.be.closeTo(8 * (await elementsOf(bytes, rows)), 1e-6);
+        expect(sizeAt(cost.bytes, rows) - earlier - others * rows).to.be.closeTo(
+          8 * ((await elementsOf(bytes, rows)) + scratch(rows)),
+          1e-6,
+        );
       }
     });
 
@@ -226,6 +243,74 @@ describe('the cost of a graph', () => {
     });
   });
 
+  describe('follows whole numbers only as far as the runtime counts alike', () => {
+    /** Nodes that give `k`, one number; the graph then makes so many elements. */
+    const made = (nodes: readonly Node[], tensors: readonly InitializerDescription[]) =>
+      costOf(
+        modelOf(
+          [...nodes, ['Reshape', ['k', 'flat'], ['length']], ['ConstantOfShape', ['length'], ['y']]],
+          [...tensors, whole('flat', [-1])],
+          1,
+          'float32',
+        ),
+      );
+    const to = (type: number) => ({ to: int(type) });
+    const wide = (name: string, value: bigint): InitializerDescription => ({
+      name,
+      dtype: 'int64',
+      shape: [1],
+      data: BigInt64Array.of(value),
+    });
+    const cases: readonly (readonly [what: string, nodes: readonly Node[], tensors: readonly InitializerDescription[]])[] = [
+      [
+        'through eight bits and back',
+        [
+          ['Cast', ['a'], ['b'], to(2)],
+          ['Cast', ['b'], ['k'], to(7)],
+        ],
+        [whole('a', [300])],
+      ],
+      [
+        'through a float and back',
+        [
+          ['Cast', ['a'], ['b'], to(1)],
+          ['Cast', ['b'], ['k'], to(7)],
+        ],
+        [whole('a', [2 ** 24 + 3])],
+      ],
+      ['beyond what a double holds', [['Sub', ['a', 'b'], ['k']]], [wide('a', 2n ** 53n + 1n), wide('b', 2n ** 53n)]],
+      [
+        'past the end of 64 bits',
+        [
+          ['Mul', ['a', 'four'], ['b']],
+          ['Div', ['b', 'a'], ['k']],
+        ],
+        [wide('a', 2n ** 62n), whole('four', [4])],
+      ],
+      ['of columns against rows', [['Add', ['a', 'b'], ['k']]], [whole('a', [30, 30], [2, 1]), whole('b', [1, 1], [1, 2])]],
+      [
+        'of the rows as 32 bits',
+        [
+          ['Shape', ['x'], ['s'], { end: int(1) }],
+          ['Cast', ['s'], ['t'], to(6)],
+          ['Cast', ['t'], ['k'], to(7)],
+        ],
+        [],
+      ],
+    ];
+    for (const [what, nodes, tensors] of cases)
+      it(what, () => expect(made(nodes, tensors)).to.deep.equal({ known: false, at: 'ConstantOfShape' }));
+
+    it('and no further', () => {
+      const twice: Node[] = [
+        ['Cast', ['a'], ['b'], to(6)],
+        ['Cast', ['b'], ['c'], to(7)],
+        ['Mul', ['c', 'c'], ['k']],
+      ];
+      expect(made(twice, [whole('a', [300])])).to.include({ known: true });
+    });
+  });
+
   const unknown: readonly (readonly [what: string, nodes: readonly Node[], tensors: readonly InitializerDescription[], at: string])[] = [
     [
       'a kernel that is as long as there are rows',
@@ -235,6 +320,21 @@ describe('the cost of a graph', () => {
       ],
       [whole('wide', [1, 1, -1])],
       'Conv',
+    ],
+    [
+      'a split into another number of parts than it says',
+      [['Split', ['x'], ['y', 'z'], { axis: int(1), num_outputs: int(1) }]],
+      [],
+      'Split',
+    ],
+    [
+      'a name that is given twice',
+      [
+        ['Neg', ['x'], ['y']],
+        ['Neg', ['x'], ['y']],
+      ],
+      [],
+      'Neg',
     ],
     ['an operator without a rule', [['NonZero', ['x'], ['y']]], [], 'NonZero'],
     [

@@ -73,6 +73,59 @@ describe('onnx model reader', () => {
     expect(inspection.externalData).to.equal(true);
   });
 
+  it('refuses edges that can be read in two ways', () => {
+    const tensor = (value: ProtobufWriter, size: (axis: ProtobufWriter) => void) =>
+      value.message(2, (type) =>
+        type.message(1, (of) => {
+          of.integer(1, 1);
+          of.message(2, (shape) => shape.message(1, size));
+        }),
+      );
+    const modelWith = (...edges: ((value: ProtobufWriter) => void)[]) => {
+      const model = new ProtobufWriter();
+      model.message(7, (graph) => {
+        for (const write of edges)
+          graph.message(11, (value) => {
+            value.string(1, 'x');
+            write(value);
+          });
+      });
+      model.message(8, (opset) => opset.integer(2, 21));
+      return model.finish();
+    };
+    const five = (axis: ProtobufWriter) => axis.integer(1, 5);
+    const sound = (value: ProtobufWriter) => tensor(value, five);
+    expect(inspectModel(modelWith(sound)).inputs).to.deep.equal([{ name: 'x', dtype: 'float32', shape: [5] }]);
+    const cases: readonly (readonly [says: string, model: Uint8Array])[] = [
+      ['two inputs or outputs of one name', modelWith(sound, sound)],
+      [
+        'field 2 is given twice',
+        modelWith((value) => {
+          sound(value);
+          sound(value);
+        }),
+      ],
+      [
+        'an axis has several sizes',
+        modelWith((value) =>
+          tensor(value, (axis) => {
+            five(axis);
+            axis.string(2, 'rows');
+          }),
+        ),
+      ],
+      [
+        "'x' is of several types",
+        modelWith((value) =>
+          value.message(2, (type) => {
+            for (const kind of [1, 4]) type.message(kind, (of) => of.integer(1, 1));
+          }),
+        ),
+      ],
+    ];
+    for (const [says, model] of cases) expect(thrown(() => inspectModel(model)).message).to.include(says);
+  });
+
   it('refuses graphs nested too deep', () => {
     expect(listOperators(deepModel(MAXIMUM_GRAPH_DEPTH))).to.deep.equal(['If']);
     expect(thrown(() => listOperators(deepModel(MAXIMUM_GRAPH_DEPTH + 1), 'theirs')).message).to.match(/theirs.*nested deeper/);

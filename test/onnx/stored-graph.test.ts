@@ -81,10 +81,43 @@ describe('a stored graph', () => {
       }),
       'stored twice',
     ],
+    ['numbers of more bits than it keeps', tensorOf(6, [1], (tensor) => tensor.integer(5, 2 ** 32 + 3)), 'more than 32 bits'],
     ['many integers one by one', tensorOf(7, [70_000], (tensor) => tensor.bytes(7, new Uint8Array(70_000))), 'more than 65536 integers'],
     ['far too many of them', tensorOf(7, [1e6], (tensor) => tensor.bytes(7, new Uint8Array(1e6))), 'more than 65536 integers'],
   ];
   for (const [what, bytes, says] of refused) it(`refuses a tensor with ${what}`, () => expect(problemOf(bytes)).to.include(says));
+
+  it('refuses two graphs in one model, inspected or read', () => {
+    const two = new ProtobufWriter();
+    const graph = (write: (graph: ProtobufWriter) => void) => two.message(7, write);
+    graph(addition);
+    graph(addition);
+    two.message(8, (opset) => opset.integer(2, 21));
+    expect(problemOf(two.finish())).to.include('field 7 is given twice');
+    expect(thrown(() => inspectModel(two.finish())).message).to.include('field 7 is given twice');
+  });
+
+  it('takes a mark of byte order for part of a name, and no bytes that are no text', () => {
+    const called = (name: Uint8Array) =>
+      tensorOf(7, [], (tensor) => {
+        tensor.integer(7, 1);
+        tensor.bytes(8, name);
+      });
+    const { tensors } = storedGraph(
+      spliced((graph) => {
+        addition(graph);
+        for (const name of ['x', '\uFEFFx'])
+          graph.message(5, (tensor) => {
+            tensor.integer(2, 7);
+            tensor.integer(7, 1);
+            tensor.string(8, name);
+          });
+      }),
+      'x',
+    );
+    expect([...tensors.keys()]).to.deep.equal(['x', '\uFEFFx']);
+    expect(problemOf(called(Uint8Array.of(97, 0xff)))).to.include('a name that is no UTF-8');
+  });
 
   it('refuses two tensors of a name', () => {
     const scalar = (graph: ProtobufWriter) =>

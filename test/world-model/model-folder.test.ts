@@ -2,9 +2,10 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { int, raw } from '../../bench/verify/hostile-graphs.ts';
 import { isGroundtwinError } from '../../src/errors.ts';
 import { sha256Hex } from '../../src/math/hash.ts';
-import { compileInference, GraphBuilder, nodeRuntime } from '../../src/onnx/index.ts';
+import { compileInference, GraphBuilder, nodeRuntime, type Tensor } from '../../src/onnx/index.ts';
 import { type AnyTask, anyTask } from '../../src/task/task.ts';
 import { taskHash } from '../../src/world-model/contract.ts';
 import { loadModel, openModel, writeModel } from '../../src/world-model/model-folder.ts';
@@ -186,6 +187,45 @@ describe('a model folder', () => {
         'MODEL_REFUSED',
         "input 'shares' is int64 [3]; it must be int64 [2]",
         { members: 2 },
+      ],
+      [
+        'with shares of a number of members that is not told',
+        graphOf({ inputs: [...inputs, { name: 'shares', dtype: 'int64', shape: ['2'] }] }),
+        'MODEL_REFUSED',
+        "input 'shares' is int64 [2]",
+        { members: 2 },
+      ],
+      [
+        'with shares that it has no ear for',
+        graphOf({
+          inputs: [...inputs, { name: 'shares', dtype: 'int64', shape: [2] }],
+          build: (builder, _, { state }) => {
+            const blocks = builder.reshape(state!, [2, 'tile', 1]);
+            return { sample: builder.reshape(builder.add(blocks, builder.constant([1, 2], 'float32', [2, 1, 1])), ['rows', 1]) };
+          },
+        }),
+        'MODEL_REFUSED',
+        'when they give all 8 rows to member 0, it answers row 4 otherwise than that member does',
+        { members: 2 },
+      ],
+      [
+        'with shares that it reads the other way round',
+        graphOf({
+          inputs: [...inputs, { name: 'shares', dtype: 'int64', shape: [2] }],
+          build: (builder, _, { state, shares }) => {
+            const [first, second] = builder.cutRows(state!, builder.gather(shares!, builder.constant([1, 0], 'int64'))) as [Tensor, Tensor];
+            return { sample: builder.joinRows([builder.add(first, 1), builder.add(second, 2)], 'rows') };
+          },
+        }),
+        'MODEL_REFUSED',
+        'when they give all 8 rows to member 0, it answers row 0 otherwise',
+        { members: 2 },
+      ],
+      [
+        'with a split into another number of parts than it says',
+        raw([['Split', ['state'], ['sample', 'rest'], { axis: int(1), num_outputs: int(1) }]]),
+        'MODEL_REFUSED',
+        'another number of outputs',
       ],
       [
         'with shares of numbers that are not whole',
