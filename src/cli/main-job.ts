@@ -21,6 +21,7 @@ import type { AnyTask } from '../task/task.ts';
 import { TaskEnv } from '../task/task-env.ts';
 import { type Evaluation, evaluate } from '../vector/evaluate.ts';
 import { SyncVectorEnv } from '../vector/sync-vector-env.ts';
+import { ensembleDefaults } from '../world-model/ensemble.ts';
 import { fitInChild } from '../world-model/fit-in-child.ts';
 import { ModelDynamics } from '../world-model/model-dynamics.ts';
 import { openModel, writeModel } from '../world-model/model-folder.ts';
@@ -47,6 +48,8 @@ export const mainJobDefaults = {
   episodesPerRound: 2,
   /** Cut short: the swing-up, where there is most to learn, is over by then. */
   episodeSteps: 100,
+  /** Networks of the ensemble. Of so few steps, seven differ by more than they err together, and their dreams then claim too little. */
+  members: 4,
   updates: 2000,
   finalUpdates: 10000,
   /** Newest share of the steps that models are calibrated on: the oldest show where the agent no longer goes. */
@@ -216,6 +219,7 @@ async function train(job: Job, updates: number, stage: string): Promise<TrainedM
     updates,
     seed: job.rng.uint32(),
     calibrationShare: job.config.calibrationShare,
+    config: { ...ensembleDefaults, members: job.config.members },
     fit: (fit, hooks) => fitInChild(workerEntry, fit, hooks),
     onProgress: (progress) => job.report({ stage, done: progress.update, of: progress.updates, note: `loss ${progress.loss.toFixed(2)}` }),
   });
