@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import { GroundtwinError } from '../errors.ts';
+import { readManifest, refuserOf } from '../world-model/contract.ts';
 import { partsOf } from '../world-model/model-folder.ts';
 
 /** For commands about one model, which says itself what it is of. */
@@ -7,12 +7,9 @@ export function modelEnvOption(): Option {
   return new Option('--env <id>', "environment id (default: the model's)");
 }
 
-/** The environment that a model's folder says it is of. @throws MODEL_MISSING. */
+/** The environment that a model's folder says it is of. @throws MODEL_MISSING, MODEL_REFUSED. */
 export function envOfModel(folder: string): string {
-  const text = partsOf(folder).text();
-  try {
-    return String((JSON.parse(text) as { readonly task?: { readonly id?: unknown } }).task?.id);
-  } catch {
-    throw new GroundtwinError('MODEL_MISSING', { path: folder, problem: 'manifest.json is no JSON' });
-  }
+  const refuse = refuserOf(folder);
+  const { task } = readManifest<{ readonly task?: { readonly id?: unknown } | null }>(partsOf(folder).text(), refuse);
+  return typeof task?.id === 'string' ? task.id : refuse('its manifest does not say which environment it is of: name it with --env');
 }

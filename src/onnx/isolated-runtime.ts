@@ -135,8 +135,12 @@ class ModelChild {
           clearTimeout(timer);
           act(value);
         };
-      // What cannot be sent throws, and then nobody waits for it.
-      this.child.send(request, (error) => error && this.stop(`could not be asked: ${error.message}`));
+      try {
+        this.child.send(request, (error) => error && this.stop(`could not be asked: ${error.message}`));
+      } catch (error) {
+        // Nothing was sent, so nobody waits for an answer.
+        return reject(new GroundtwinError('RUNTIME_FAILED', { model: name, problem: (error as Error).message }));
+      }
       this.waiting.push({ name, begin, resolve: done(resolve), reject: done(reject) });
       if (this.waiting.length === 1) begin();
       this.refer(true);

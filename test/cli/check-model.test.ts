@@ -26,6 +26,23 @@ describe('groundtwin check-model and describe --manifest', () => {
     expect(nothing.code).to.equal(2);
   });
 
+  it('asks for the environment where the model does not name one', async () => {
+    const nameless = place.in('nameless');
+    mkdirSync(nameless);
+    for (const [manifest, says] of [
+      ['null', 'format'],
+      ['{', 'not JSON'],
+      [JSON.stringify({ ...JSON.parse(readFileSync(join(model, 'manifest.json'), 'utf8')), task: null }), 'name it with --env'],
+    ] as const) {
+      writeFileSync(join(nameless, 'manifest.json'), manifest);
+      const { code, err } = await groundtwin(['check-model', '--model', nameless]);
+      expect(err)
+        .to.match(/^MODEL_REFUSED: /m)
+        .and.to.include(says);
+      expect(code).to.equal(1);
+    }
+  });
+
   it('ends with 3 and the reason when it is refused', async () => {
     const broken = place.in('broken');
     mkdirSync(broken);

@@ -20,6 +20,12 @@ const slow = graphOf((builder, x) => {
   for (let i = 0; i < 300; i++) y = builder.tanh(builder.matmul(y, y));
   return builder.add(x, builder.reduceMax(y));
 });
+/** Some 200 ms. */
+const slower = graphOf((builder, x) => {
+  let y = builder.expand(builder.reduceMax(x, [0, 1], true), [1200, 1200]);
+  for (let i = 0; i < 8; i++) y = builder.tanh(builder.matmul(y, y));
+  return builder.add(x, builder.reduceMax(y));
+});
 /** Modest alone: 160 MB whatever the rows. */
 const heavy = graphOf((builder, x) => builder.add(x, builder.reduceMax(builder.expand(builder.reduceMax(x), [20e6]))));
 /** 1 GB for 16 rows, each byte of it written. */
@@ -58,6 +64,30 @@ describe('a model in a process of its own', () => {
     expect((await rejected(() => other.run(feeds))).message).to.include("'doubling'");
     await session.release();
     await other.release();
+  });
+
+  it('is asked in vain for what cannot be sent, and answers the next call as ever', async () => {
+    const session = await isolated().load(doubling);
+    const unsendable = { ...floats([0, 0], [1, 2]), data: (() => 0) as unknown as Float32Array };
+    const refused = await rejected(() => session.run({ x: unsendable }));
+    expect(refused).to.have.property('code', 'RUNTIME_FAILED');
+    expect(refused.message).to.include('could not be cloned');
+    for (const value of [3, 4]) expect(numbers((await session.run({ x: floats([value, 0], [1, 2]) })).y)).to.deep.equal([2 * value, 0]);
+    await session.release();
+  });
+
+  it('is timed from its turn, however many calls wait before it', async () => {
+    const unhurried = await isolated().load(slower);
+    await unhurried.run(feeds);
+    const began_ms = performance.now();
+    await unhurried.run(feeds);
+    // Room for a busy machine, and less than all calls take together.
+    const call_ms = Math.ceil(6 * (performance.now() - began_ms));
+    await unhurried.release();
+    const session = await isolated({ call_ms }).load(slower);
+    const answers = await Promise.all(Array.from({ length: 12 }, () => session.run(feeds)));
+    for (const { y } of answers) expect(y!.dims).to.deep.equal([2, 2]);
+    await session.release();
   });
 
   it('passes on what the runtime refuses', async () => {
