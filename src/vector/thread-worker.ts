@@ -142,6 +142,8 @@ async function serve(host: WorkerHost, port: MessagePort, word: Int32Array): Pro
   for (;;) {
     Atomics.wait(word, 0, words.idle);
     const said = Atomics.exchange(word, 0, words.idle);
+    // A caller that was held up between its word and its notice gives the notice when the request is long answered.
+    if (said === words.idle) continue;
     const request: WorkerRequest = said === words.step ? { op: 'step' } : (receiveMessageOnPort(port)!.message as WorkerRequest);
     port.postMessage(await host.answer(request));
     if (request.op === 'close') return;
