@@ -85,15 +85,12 @@ export function elementsWithRole(spec: StateSpec, ...roles: readonly Role[]): In
  */
 export function viewsOver<S extends StateShape>(shape: S, rows: Float64Array, lanes: number): MutableStateView<S>[] {
   const { size, View } = viewedAs(shape);
-  return Array.from(
-    { length: lanes },
-    (_, lane) => new View(rows.subarray(lane * size, (lane + 1) * size)) as unknown as MutableStateView<S>,
-  );
+  return Array.from({ length: lanes }, (_, lane) => new View(rows, lane * size) as unknown as MutableStateView<S>);
 }
 
 interface ViewClass {
   readonly size: number;
-  readonly View: new (row: Float64Array) => Viewed;
+  readonly View: new (rows: Float64Array, start: number) => Viewed;
 }
 
 /** One class a shape, or code that reads states would meet a new one with every env, and V8 give up on it. */
@@ -111,20 +108,25 @@ function makeViewClass(shape: StateShape): ViewClass {
   const { entries, size } = layOut(shape);
   const isVector = (name: string) => shape[name]?.size !== undefined;
   class View {
-    readonly row: Float64Array;
+    readonly rows: Float64Array;
+    readonly start: number;
     readonly parts: Record<string, Float64Array>;
-    constructor(row: Float64Array) {
-      this.row = row;
+    constructor(rows: Float64Array, start: number) {
+      this.rows = rows;
+      this.start = start;
       this.parts = {};
-      for (const entry of entries) if (isVector(entry.name)) this.parts[entry.name] = row.subarray(entry.offset, entry.offset + entry.size);
+      for (const { name, offset, size: length } of entries)
+        if (isVector(name)) this.parts[name] = rows.subarray(start + offset, start + offset + length);
     }
   }
   for (const entry of entries) Object.defineProperty(View.prototype, entry.name, accessorOf(entry, isVector(entry.name)));
   return { size, View };
 }
 
+/** Of the rows of all lanes: thousands of arrays of a few numbers each would not stay in the processor's cache. */
 interface Viewed {
-  readonly row: Float64Array;
+  readonly rows: Float64Array;
+  readonly start: number;
   readonly parts: Record<string, Float64Array>;
 }
 
@@ -140,10 +142,10 @@ function accessorOf(entry: StateEntry, isVector: boolean): PropertyDescriptor & 
   return {
     enumerable: true,
     get() {
-      return this.row[offset];
+      return this.rows[this.start + offset];
     },
     set(value: number) {
-      this.row[offset] = value;
+      this.rows[this.start + offset] = value;
     },
   };
 }

@@ -61,6 +61,8 @@ export class TaskEnv implements Backend {
   private readonly observationRows: Values[];
   /** `[lanes]`: parts of an observation that may hold what is not finite. */
   private readonly floatRows: TypedArray[][];
+  /** All lanes of what is made of a state and may not be finite. */
+  private readonly outcomes: readonly TypedArray[];
   private readonly laneParams: Params[];
   private readonly taskRngs: Rng[];
   private readonly sensorRngs: Rng[];
@@ -101,6 +103,7 @@ export class TaskEnv implements Backend {
     this.batch = this.makeBatch();
     this.observationRows = perLane(lanes, (lane) => rowOf(task.observationSpace, this.batch.observation, lane));
     this.floatRows = this.observationRows.map((row) => arraysOf(row).filter(isFloat));
+    this.outcomes = [this.batch.reward, ...arraysOf(this.batch.observation).filter(isFloat)];
     this.laneParams = perLane(lanes, () => task.params);
     this.taskRngs = perLane(lanes, () => new Rng(0));
     this.sensorRngs = perLane(lanes, () => new Rng(0));
@@ -343,15 +346,17 @@ export class TaskEnv implements Backend {
   }
 
   private finishStep(active: Uint8Array): void {
-    for (let lane = 0; lane < this.lanes; lane++) {
-      if (!active[lane]) continue;
-      if (this.faults[lane] === null && !allFinite(this.following.rows, lane * this.spec.size, this.spec.size))
-        this.faults[lane] = 'the state is not finite';
-      if (this.faults[lane] === null) this.settle(lane);
-      if (this.faults[lane] !== null) this.cutOff(lane);
-    }
+    const { lanes, faults } = this;
+    if (!isFiniteWhole(this.following.rows)) this.findFaults(active, (lane) => this.stateFault(lane));
+    for (let lane = 0; lane < lanes; lane++) if (active[lane] && faults[lane] === null) this.settle(lane);
+    if (!this.outcomes.every(isFiniteWhole)) this.findFaults(active, (lane) => this.outcomeFault(lane));
+    for (let lane = 0; lane < lanes; lane++) if (active[lane] && faults[lane] !== null) this.cutOff(lane);
     [this.now, this.following] = [this.following, this.now];
     [this.rows, this.rowsBack] = [this.rowsBack, this.rows];
+  }
+
+  private findFaults(active: Uint8Array, faultOf: (lane: number) => string | null): void {
+    for (let lane = 0; lane < this.lanes; lane++) if (active[lane]) this.faults[lane] ??= faultOf(lane);
   }
 
   private settle(lane: number): void {
@@ -373,15 +378,18 @@ export class TaskEnv implements Backend {
     this.batch.terminated[lane] = task.terminated?.(next) ? 1 : 0;
     this.batch.truncated[lane] = 0;
     this.look(lane, next);
-    this.faults[lane] = this.outcomeFault(lane);
-    if (this.faults[lane] !== null) task.observe(state, this.observationRows[lane]!);
   }
 
-  /** What is made of a finite state may still overflow: a square does, and a float32. */
+  private stateFault(lane: number): string | null {
+    return allFinite(this.following.rows, lane * this.spec.size, this.spec.size) ? null : 'the state is not finite';
+  }
+
+  /** What is made of a finite state may still overflow: a square does, and a float32. Then the observation is again that of the last good state. */
   private outcomeFault(lane: number): string | null {
-    if (!allFinite(this.batch.reward, lane * this.agents, this.agents)) return 'the reward is not finite';
-    for (const row of this.floatRows[lane]!) if (!allFinite(row, 0, row.length)) return 'the observation is not finite';
-    return null;
+    const rewardIsFinite = allFinite(this.batch.reward, lane * this.agents, this.agents);
+    if (rewardIsFinite && this.floatRows[lane]!.every((row) => allFinite(row, 0, row.length))) return null;
+    this.task.observe(this.now.views[lane]!, this.observationRows[lane]!);
+    return rewardIsFinite ? 'the observation is not finite' : 'the reward is not finite';
   }
 
   private weigh(slot: number): number {
@@ -409,7 +417,8 @@ export class TaskEnv implements Backend {
   }
 
   private rowAt(side: Side, lane: number): Float64Array {
-    return (side.views[lane] as unknown as { row: Float64Array }).row;
+    const { size } = this.spec;
+    return side.rows.subarray(lane * size, (lane + 1) * size);
   }
 
   private makeSide(): Side {
@@ -459,6 +468,17 @@ function isFloat(values: TypedArray): boolean {
 function allFinite(values: TypedArray, start: number, length: number): boolean {
   for (let i = start; i < start + length; i++) if (!Number.isFinite(values[i])) return false;
   return true;
+}
+
+/** One look at all lanes where nearly always all are well: 0 times what is not finite is NaN. In two sums, since one would wait for each of its additions. */
+function isFiniteWhole(values: TypedArray): boolean {
+  const half = values.length >> 1;
+  let [low, high] = [0, (values[values.length - 1] ?? 0) * 0];
+  for (let i = 0; i < half; i++) {
+    low += values[i]! * 0;
+    high += values[half + i]! * 0;
+  }
+  return low + high === 0;
 }
 
 function checkEnds(task: AnyTask, dynamics: Dynamics, ranges: Ranges): void {

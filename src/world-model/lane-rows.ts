@@ -11,8 +11,10 @@ export type LaneLayout = 'padded' | 'packed' | 'everyMember';
 export class LaneSlots {
   /** int32 `[lanes]`: the member an episode keeps. */
   readonly member: Int32Array;
-  /** int32 `[lanes]`: row of each lane, in the first block if it has one in each. */
-  readonly slot: Int32Array;
+  /** `[lanes]`: row of each lane, in the first block if it has one in each. A list, which is read faster than a typed array whose memory might be gone. */
+  readonly slot: number[];
+  /** `[lanes]`: row of each lane in the block of its own member. */
+  readonly own: number[];
   /** Rows of a block, of the longest if they are packed. */
   tile = 0;
   /** int64 `[members]`: rows of each block. */
@@ -24,7 +26,8 @@ export class LaneSlots {
 
   constructor(lanes: number, members: number, layout: LaneLayout = 'padded') {
     this.member = new Int32Array(lanes);
-    this.slot = new Int32Array(lanes);
+    this.slot = Array.from({ length: lanes }, () => 0);
+    this.own = layout === 'everyMember' ? [...this.slot] : this.slot;
     this.shares = new BigInt64Array(members);
     this.members = members;
     this.layout = layout;
@@ -56,7 +59,7 @@ export class LaneSlots {
       this.shares[block] = BigInt(length);
       this.rows += length;
     }
-    if (layout !== 'everyMember') for (let lane = 0; lane < slot.length; lane++) slot[lane] = slot[lane]! + starts[member[lane]!]!;
+    for (let lane = 0; lane < slot.length; lane++) this.own[lane] = slot[lane]! + starts[member[lane]!]!;
     this.stale = false;
     return this.rows;
   }
@@ -99,10 +102,15 @@ export class LaneNoise {
     if (this.correlation > 0) this.rngs[lane]!.normals32(this.pending, lane * this.size, this.size);
   }
 
-  /** Writes a lane's noise of this step. */
-  draw(lane: number, into: Float32Array, at: number): void {
-    this.rngs[lane]!.normals32(into, at, this.size);
-    if (this.correlation > 0) this.carry(lane, into, at);
+  /** Writes the noise of this step of each active lane into its row. @param slot - `[lanes]`. @param into - float32 `[rows, size]`. */
+  draw(active: Uint8Array, slot: readonly number[], into: Float32Array): void {
+    const { rngs, size, correlation } = this;
+    for (let lane = 0; lane < rngs.length; lane++) {
+      if (!active[lane]) continue;
+      const at = slot[lane]! * size;
+      rngs[lane]!.normals32(into, at, size);
+      if (correlation > 0) this.carry(lane, into, at);
+    }
   }
 
   /** The lane's generator: 6 numbers. */

@@ -51,9 +51,7 @@ export class MemoryLanes extends LaneMemory {
     this.place();
     this.scatter(this.memory, this.input.memory, active);
     this.scatter(action, this.input.action, active);
-    if (this.isNoisy)
-      for (let lane = 0; lane < this.lanes; lane++)
-        if (active[lane]) this.noise.draw(lane, this.input.noise, this.slots.slot[lane]! * this.noise.size);
+    if (this.isNoisy) this.noise.draw(active, this.slots.slot, this.input.noise);
     const { nextMemory, sample, reward, continues } = await this.model.predict(this.input);
     this.gather(nextMemory, this.memory, active);
     this.gather(sample, this.sample, active);

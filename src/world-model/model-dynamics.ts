@@ -45,14 +45,18 @@ export class ModelDynamics implements Dynamics {
   private readonly everyMember: boolean;
   private readonly ownsModel: boolean;
   private readonly lanes: number;
-  private readonly predicted: Int32Array;
-  private readonly context: Int32Array;
-  private readonly angles: Uint8Array;
-  private readonly quaternions: Int32Array;
+  private readonly predicted: readonly number[];
+  private readonly context: readonly number[];
+  /** uint8 `[P]` */
+  private readonly isAngle: Uint8Array;
+  /** Elements of a state that are predicted angles, and those that quaternions begin at. */
+  private readonly angles: readonly number[];
+  private readonly quaternions: readonly number[];
   private readonly actionSize: number;
-  /** 0 … n − 1, for what is copied whole: commands and memory. */
-  private readonly commands: Int32Array;
-  private readonly cells: Int32Array;
+  /** 0 … n − 1, for what is copied whole: figures of a lane, commands, memory. */
+  private readonly figures: readonly number[];
+  private readonly commands: readonly number[];
+  private readonly cells: readonly number[];
   private readonly stateSize: number;
   private readonly carried: LaneMemory;
   private input: PredictionInput;
@@ -67,13 +71,15 @@ export class ModelDynamics implements Dynamics {
     this.everyMember = (options.disagreement ?? false) || this.watch !== undefined;
     this.ownsModel = options.ownsModel ?? false;
     this.lanes = lanes;
-    this.predicted = elementsOf(predicted);
-    this.context = elementsOf(contextEntries(task));
-    this.angles = Uint8Array.from(predicted.flatMap((entry) => new Array<number>(entry.size).fill(entry.kind === 'angle' ? 1 : 0)));
-    this.quaternions = Int32Array.from(predicted.flatMap((entry) => (entry.kind === 'quaternion' ? [entry.offset] : [])));
+    this.predicted = Array.from(elementsOf(predicted));
+    this.context = Array.from(elementsOf(contextEntries(task)));
+    this.angles = Array.from(elementsOf(predicted.filter((entry) => entry.kind === 'angle')));
+    this.isAngle = Uint8Array.from(this.predicted, (element) => Number(this.angles.includes(element)));
+    this.quaternions = predicted.flatMap((entry) => (entry.kind === 'quaternion' ? [entry.offset] : []));
     this.actionSize = task.commands.length;
-    this.commands = Int32Array.from(task.commands, (_, i) => i);
-    this.cells = Int32Array.from({ length: model.manifest.memorySize }, (_, i) => i);
+    this.figures = this.predicted.map((_, i) => i);
+    this.commands = task.commands.map((_, i) => i);
+    this.cells = Array.from({ length: model.manifest.memorySize }, (_, i) => i);
     this.stateSize = layOut(task.state).size;
     this.carried = new LaneMemory(model.manifest, lanes, this.everyMember ? 'everyMember' : model.takesShares ? 'packed' : 'padded');
     this.input = this.allocateInput(0);
@@ -86,6 +92,8 @@ export class ModelDynamics implements Dynamics {
     this.carried.seed(lane, seed);
     this.carried.of(lane).fill(0);
     this.watch?.begin(lane);
+    // Nobody else has written any.
+    if (!this.everyMember) return;
     const size = this.predicted.length;
     for (const figures of Object.values(this.uncertainty) as Float64Array[]) figures.fill(Number.NaN, lane * size, (lane + 1) * size);
   }
@@ -125,52 +133,46 @@ export class ModelDynamics implements Dynamics {
   }
 
   private feed(rows: LaneRows, active: Uint8Array): void {
-    const { input } = this;
+    const { input, stateSize, actionSize } = this;
     const { slot, tile } = this.carried.slots;
-    const { memorySize } = this.model.manifest;
-    const blocks = this.everyMember ? this.model.manifest.members : 1;
+    const { memorySize, members } = this.model.manifest;
+    const blocks = this.everyMember ? members : 1;
     for (let block = 0; block < blocks; block++) {
       const first = block * tile;
-      gather(input.state, this.predicted.length, rows.state, this.stateSize, this.predicted, slot, first, active);
-      gather(input.context, this.context.length, rows.state, this.stateSize, this.context, slot, first, active);
-      gather(input.action, this.actionSize, rows.command, this.actionSize, this.commands, slot, first, active);
-      if (memorySize > 0) gather(input.memory, memorySize, this.carried.memory, memorySize, this.cells, slot, first, active);
+      gather(input.state, this.predicted, rows.state, stateSize, slot, first);
+      gather(input.context, this.context, rows.state, stateSize, slot, first);
+      gather(input.action, this.commands, rows.command, actionSize, slot, first);
+      gather(input.memory, this.cells, this.carried.memory, memorySize, slot, first);
     }
     if (this.carried.isNoisy) this.drawNoise(blocks, active);
   }
 
   /** Every member sees a lane with the same noise. */
   private drawNoise(blocks: number, active: Uint8Array): void {
-    const { slot, tile } = this.carried.slots;
-    const { size } = this.carried.noise;
-    for (let lane = 0; lane < this.lanes; lane++) {
-      if (!active[lane]) continue;
-      const at = slot[lane]! * size;
-      this.carried.noise.draw(lane, this.input.noise, at);
-      for (let block = 1; block < blocks; block++) this.input.noise.copyWithin(at + block * tile * size, at, at + size);
-    }
+    const { noise, slots } = this.carried;
+    const into = this.input.noise;
+    noise.draw(active, slots.slot, into);
+    const length = slots.tile * noise.size;
+    for (let block = 1; block < blocks; block++) into.copyWithin(block * length, 0, length);
   }
 
   private take(rows: LaneRows, active: Uint8Array, { sample, mean, scale, memory }: Prediction): void {
-    const { predicted, angles, everyMember, stateSize } = this;
-    const { slot, member, tile } = this.carried.slots;
+    const { everyMember, stateSize, uncertainty } = this;
+    const { own } = this.carried.slots;
     const { next } = rows;
-    const size = predicted.length;
-    const own = this.uncertainty.scale;
-    const { memorySize } = this.model.manifest;
+    const size = this.predicted.length;
+    scatter(next, stateSize, this.predicted, sample, own, active);
+    if (everyMember && scale) scatter(uncertainty.scale, size, this.figures, scale, own, active);
+    if (memory) scatter(this.carried.memory, this.cells.length, this.cells, memory, own, active);
+    for (const angle of this.angles)
+      for (let at = angle, lane = 0; lane < this.lanes; lane++, at += stateSize) if (active[lane]) next[at] = wrapAngle(next[at]!);
+    for (const quaternion of this.quaternions)
+      for (let lane = 0; lane < this.lanes; lane++) if (active[lane]) normaliseQuaternion(next, lane * stateSize + quaternion);
+    if (!everyMember) return;
     for (let lane = 0; lane < this.lanes; lane++) {
       if (!active[lane]) continue;
-      const row = everyMember ? slot[lane]! + member[lane]! * tile : slot[lane]!;
-      const base = lane * stateSize;
-      for (let i = 0; i < size; i++) {
-        const value = sample[row * size + i]!;
-        next[base + predicted[i]!] = angles[i] === 1 ? wrapAngle(value) : value;
-      }
-      if (scale) for (let i = 0; i < size; i++) own[lane * size + i] = scale[row * size + i]!;
-      for (let i = 0; i < memorySize; i++) this.carried.memory[lane * memorySize + i] = memory![row * memorySize + i]!;
-      for (const offset of this.quaternions) normaliseQuaternion(next, base + offset);
-      if (everyMember) this.compareMembers(lane, mean ?? sample, scale);
-      if (everyMember && !mean) this.uncertainty.disagreement.fill(Number.NaN, lane * size, (lane + 1) * size);
+      this.compareMembers(lane, mean ?? sample, scale);
+      if (!mean) uncertainty.disagreement.fill(Number.NaN, lane * size, (lane + 1) * size);
     }
   }
 
@@ -186,7 +188,7 @@ export class ModelDynamics implements Dynamics {
       const origin = mean[slot[lane]! * size + i]!;
       for (let member = 0; member < members; member++) {
         const at = (slot[lane]! + member * tile) * size + i;
-        const offset = this.angles[i] ? wrapAngle(mean[at]! - origin) : mean[at]! - origin;
+        const offset = this.isAngle[i] ? wrapAngle(mean[at]! - origin) : mean[at]! - origin;
         sum += offset;
         squares += offset * offset;
         variance += scale ? scale[at]! * scale[at]! : 0;
@@ -213,25 +215,36 @@ export class ModelDynamics implements Dynamics {
   }
 }
 
-/**
- * Writes elements of each active lane's row into the row of a call that the lane has.
- * @param width - of a row of `into`. @param stride - of a row of `from`.
- */
+/** Writes elements of each lane's row into the row of a call that the lane has, of lanes that sit out too. @param stride - of a row of `from`. */
 function gather(
   into: Float32Array,
-  width: number,
+  elements: readonly number[],
   from: Float64Array | Float32Array,
   stride: number,
-  elements: Int32Array,
-  slot: Int32Array,
+  slot: readonly number[],
   first: number,
+): void {
+  const width = elements.length;
+  for (let i = 0; i < width; i++) {
+    const element = elements[i]!;
+    const start = first * width + i;
+    for (let lane = 0; lane < slot.length; lane++) into[slot[lane]! * width + start] = from[lane * stride + element]!;
+  }
+}
+
+/** The way back, for active lanes. @param stride - of a row of `into`. */
+function scatter(
+  into: Float64Array | Float32Array,
+  stride: number,
+  elements: readonly number[],
+  from: Float32Array,
+  own: readonly number[],
   active: Uint8Array,
 ): void {
-  for (let lane = 0; lane < slot.length; lane++) {
-    if (!active[lane]) continue;
-    const row = (slot[lane]! + first) * width;
-    const base = lane * stride;
-    for (let i = 0; i < width; i++) into[row + i] = from[base + elements[i]!]!;
+  const width = elements.length;
+  for (let i = 0; i < width; i++) {
+    const element = elements[i]!;
+    for (let lane = 0; lane < own.length; lane++) if (active[lane]) into[lane * stride + element] = from[own[lane]! * width + i]!;
   }
 }
 
