@@ -6,4 +6,5 @@ export { cemInMemory } from './cem/in-memory.ts';
 export { cemInModel } from './cem/in-model.ts';
 export { cemInTruth } from './cem/in-truth.ts';
 export { CemPlanner } from './cem/planner.ts';
+export { type OpenPolicy, onnxPolicy, type PolicySpaces } from './onnx/policy.ts';
 export { randomPolicy } from './random/policy.ts';

@@ -10,7 +10,8 @@ import type { EngineName } from '../src/core/scene-spec.ts';
 import { evaluate, registry } from '../src/index.ts';
 import { allocate, rowOf, type TypedArray } from '../src/spaces/space.ts';
 import type { AnyTask } from '../src/task/task.ts';
-import { engineNames, envFolders, type Sections, table, withSections } from './env-docs.ts';
+import { engineNames, envFolders, type Sections } from './env-docs.ts';
+import { table, withSections } from './markdown.ts';
 import { type Scripted, scripted } from './scripted.ts';
 
 const EPISODES = 100;

@@ -5,6 +5,7 @@ import type { EngineName, SceneSpec } from '../src/core/scene-spec.ts';
 import type { Space } from '../src/spaces/space.ts';
 import { isTask } from '../src/task/is-task.ts';
 import type { AnyTask } from '../src/task/task.ts';
+import { table, withSections } from './markdown.ts';
 
 const envs = new URL('../envs/', import.meta.url);
 
@@ -28,26 +29,6 @@ export const envFolders: ReadonlyMap<string, readonly AnyTask[]> = new Map(
 
 export function engineNames(task: AnyTask): EngineName[] {
   return Object.keys(task.engines) as EngineName[];
-}
-
-/** @throws where the text lacks the marks of a section. */
-export function withSections(text: string, sections: Partial<Sections>): string {
-  let result = text;
-  for (const [name, section] of Object.entries(sections) as [string, string][]) {
-    const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
-    const [from, to] = [result.indexOf(begin), result.indexOf(end)];
-    if (from < 0 || to < from) throw new Error(`there is no ${begin} … ${end}`);
-    result = `${result.slice(0, from)}${begin}\n\n${section}\n\n${result.slice(to)}`;
-  }
-  return result;
-}
-
-/** A Markdown table, its columns aligned as the formatter does. */
-export function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
-  const length = (text: string) => [...text].length;
-  const widths = heads.map((head, i) => Math.max(3, length(head), ...rows.map((row) => length(row[i]!))));
-  const line = (cells: readonly string[]) => `| ${cells.map((cell, i) => cell + ' '.repeat(widths[i]! - length(cell))).join(' | ')} |`;
-  return [line(heads), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
 }
 
 const titles: Readonly<Record<EngineName, string>> = { rapier: 'Rapier', mujoco: 'MuJoCo' };

@@ -14,7 +14,9 @@ export const errorTable = {
   OPTION_INVALID: (d: { who: string; option: string; value: string; allowed: string }) =>
     `${d.who}: option ${d.option} is ${d.value}; it must be ${d.allowed}.`,
   RENDER_UNAVAILABLE: (d: { env: string; why: string }) =>
-    `${d.env} cannot be drawn: ${d.why}. Make it in this process with make('${d.env}'), and restore a snapshot of the other there.`,
+    `${d.env} cannot be drawn: ${d.why}. Make it with make('${d.env}'), and restore a snapshot of the other there.`,
+  CALL_UNSUPPORTED: (d: { env: string; call: string; why: string }) =>
+    `${d.env}: ${d.call} is not possible here: ${d.why}. Make the env on another backend, in this process, or without workers.`,
   ACTION_SHAPE: (d: { env: string; expected: string; got: string }) => `${d.env}: the action must be ${d.expected}, got ${d.got}.`,
   ACTION_OUTSIDE_SPACE: (d: { env: string; lane?: number; index: number; value: number; low: number; high: number; isWhole: boolean }) =>
     `${d.env}: action[${d.index}]${inLane(d.lane)} is ${d.value}, ${d.isWhole ? 'no integer within' : 'outside'} [${d.low}, ${d.high}]. ${d.isWhole ? 'Give one of those integers' : 'Clip it, or make the env with wrappers: [clipAction()]'}.`,
@@ -92,6 +94,11 @@ export const errorTable = {
     'There is no such session to resume: it expired, was closed, or the resume token is wrong. Connect anew.',
   ENV_HANDLE_UNKNOWN: (d: { env: number }) =>
     `This session has no env ${d.env}. Make one with make(); envs of another session cannot be used.`,
+  ROLLOUT_TOO_LONG: (d: { env: string; steps: number; fit: number; limit: number }) =>
+    `${d.env}: a rollout of ${d.steps} steps does not fit a reply of ${d.limit} bytes; ${d.fit} do. Ask for fewer steps at a time, use fewer lanes, or raise the limits on both sides.`,
+  BLOB_UNKNOWN: (d: { what: string }) => `This session has no ${d.what}. Upload it first: upload, then its chunks, then publish.`,
+  UPLOAD_INVALID: (d: { problem: string }) =>
+    `This upload cannot be taken: ${d.problem}. Begin it again with upload, and send chunks from where its reply says.`,
   STEP_DEADLINE: (d: { op: string; limit_s: number }) =>
     `${d.op} took longer than ${d.limit_s} s, so its env was closed. Make a new one, with fewer lanes or a higher limit.`,
   INTERNAL: (d: { op: string }) => `The server failed in ${d.op}; its log says more. Other sessions are not affected.`,
@@ -128,7 +135,7 @@ export type ErrorCode = keyof typeof errorTable;
 export type ErrorDetails<C extends ErrorCode> = Parameters<(typeof errorTable)[C]>[0];
 
 /** Codes for which sending the same request again may succeed. */
-const retryable: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+export const retryableCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'ENV_CRASHED',
   'CAPACITY',
   'SERVER_BUSY',
@@ -148,7 +155,7 @@ export class GroundtwinError<C extends ErrorCode = ErrorCode> extends Error {
     this.name = 'GroundtwinError';
     this.code = code;
     this.details = details;
-    this.retryable = retryable.has(code);
+    this.retryable = retryableCodes.has(code);
   }
 }
 

@@ -96,7 +96,7 @@ export type { Camera, Picture, PixelArray, RenderMode, RenderResults, ViewOption
 export type { Policy } from './core/policy.ts';
 export type { SceneSpec } from './core/scene-spec.ts';
 export type { StateShape, StateView } from './core/state-spec.ts';
-export type { AutoresetMode, ResetOptions, VectorEnv, VectorResetResult, VectorStepResult } from './core/vector-env.ts';
+export type { AutoresetMode, LaneStates, ResetOptions, VectorEnv, VectorResetResult, VectorStepResult } from './core/vector-env.ts';
 export type { Wrapper, WrapperFactory } from './core/wrapper.ts';
 export type { Episode, EpisodeSet, EpisodeSpec } from './data/episode.ts';
 export { EpisodeStore } from './data/episode-store.ts';

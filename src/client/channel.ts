@@ -86,15 +86,16 @@ export class Channel {
 
   /**
    * Sends a request; arrays in its fields are copied before this returns.
+   * @param timeout_ms - Infinity for what may take any time: a server that is gone is noticed by its silence.
    * @throws whatever the server answers, typed; REQUEST_TIMEOUT, CONNECTION_LOST, CONNECTION_CLOSED, SERVER_BUSY, FRAME_TOO_LARGE.
    */
-  request<O extends Op>(op: O, fields: Readonly<Record<string, unknown>>): Promise<Reply<O>> {
+  request<O extends Op>(op: O, fields: Readonly<Record<string, unknown>>, timeout_ms = this.settings.requestTimeout_ms): Promise<Reply<O>> {
     return new Promise<unknown>((resolve, reject) => {
       this.checkOpen();
       const seq = this.lastSeq + 1;
       const frame = encodeFrame({ op, seq, ...fields }, this.requestLimits);
       this.lastSeq = seq;
-      this.pending.set(seq, { op, frame, due_ms: this.clock.now_ms() + this.settings.requestTimeout_ms, settle: { resolve, reject } });
+      this.pending.set(seq, { op, frame, due_ms: this.clock.now_ms() + timeout_ms, settle: { resolve, reject } });
       if (this.pending.size === 1) this.heardAt_ms = this.clock.now_ms();
       this.socket?.send(frame, SEND_OPTIONS);
       this.armLook();
@@ -285,7 +286,7 @@ export class Channel {
   private timeOut(now_ms: number): void {
     const timeout_s = this.settings.requestTimeout_ms / 1000;
     for (const pending of this.pending.values()) {
-      if (pending.due_ms > now_ms) return;
+      if (pending.due_ms > now_ms) continue;
       pending.settle?.reject(new GroundtwinError('REQUEST_TIMEOUT', { op: pending.op, timeout_s }));
       pending.settle = undefined;
     }

@@ -1,8 +1,10 @@
 import type { AutoresetMode } from '../core/vector-env.ts';
-import type { ServerInfo } from '../wire/index.ts';
+import type { Reply, ServerInfo } from '../wire/index.ts';
+import type { ModelBytes } from '../world-model/model-folder.ts';
 import { Channel } from './channel.ts';
 import type { ConnectOptions } from './options.ts';
 import { RemoteVectorEnv } from './remote-vector-env.ts';
+import { publish } from './upload.ts';
 
 export interface RemoteMakeRequest {
   /** Default 1. */
@@ -39,6 +41,24 @@ export class Client {
   async make(id: string, request: RemoteMakeRequest = {}): Promise<RemoteVectorEnv> {
     const { lanes = 1, autoreset, ...options } = request;
     return new RemoteVectorEnv(this.channel, await this.channel.request('make', { id, lanes, autoreset, options }));
+  }
+
+  /** What one env is: spaces, state with units, reward terms, parameters. @throws ENV_UNKNOWN. */
+  async describe(id: string): Promise<Reply<'describe'>> {
+    return this.channel.request('describe', { id });
+  }
+
+  /**
+   * Brings a model to the server, for option `model` of `make`; what is there already is not sent again.
+   * @returns its id, good for this session. @throws CAPACITY.
+   */
+  async publishModel({ manifest, files }: ModelBytes): Promise<string> {
+    return publish(this.channel, 'model', { ...files, 'manifest.json': new TextEncoder().encode(manifest) });
+  }
+
+  /** Brings an ONNX policy to the server, for `evaluate`; see `onnxPolicy` for what its graph must be. @returns its id. */
+  async publishPolicy(graph: Uint8Array): Promise<string> {
+    return publish(this.channel, 'policy', { 'policy.onnx': graph });
   }
 
   /** Waits for the server to answer. */

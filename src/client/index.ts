@@ -1,4 +1,4 @@
 export { type Clock, clockFrom } from '../wire/clock.ts';
 export { Client, connect, type RemoteMakeRequest } from './client.ts';
 export type { ConnectOptions } from './options.ts';
-export { RemoteVectorEnv } from './remote-vector-env.ts';
+export { type RemoteEvaluateOptions, type RemotePolicy, RemoteVectorEnv, type Rollout } from './remote-vector-env.ts';

@@ -60,5 +60,7 @@ export interface Backend {
   load(lane: number, state: Uint8Array): void | Promise<void>;
   /** What a picture of a lane shows; absent = it cannot be drawn. @param side - of a twin. @throws OPTION_INVALID for a side it does not have. */
   stateOf?(lane: number, side?: 'truth' | 'model'): LaneState | Promise<LaneState>;
+  /** The real thing changes in the midst of an episode; absent = it cannot. @throws OPTION_INVALID, SCENE_INVALID; then nothing has changed. */
+  perturb?(lane: number, params: Readonly<Record<string, number>>): void | Promise<void>;
   close(): void | Promise<void>;
 }

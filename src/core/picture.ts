@@ -34,6 +34,7 @@ export interface RenderResults {
   all: Picture;
 }
 export type RenderMode = keyof RenderResults;
+export const renderModes: readonly RenderMode[] = Object.freeze(['rgb_array', 'depth_array', 'segments', 'all']);
 
 export interface ViewOptions {
   /** Default 0. */
@@ -49,7 +50,7 @@ export interface ViewOptions {
   readonly shadows?: boolean;
 }
 
-/** A lane's state, as far as a picture needs it. */
+/** A lane's state, and the parameters of its physics. */
 export interface LaneState {
   /** float64 `[size]`. Reused: copy what you keep. */
   readonly row: Float64Array;

@@ -30,6 +30,14 @@ export interface VectorResetResult {
   readonly info: InfoColumns;
 }
 
+/** The state of a task in every lane, entry by entry, and the parameters of its physics; copies. */
+export interface LaneStates {
+  /** float64 `[lanes, size]` of each entry, in its unit. */
+  readonly state: Readonly<Record<string, Float64Array>>;
+  /** float64 `[lanes]` of each parameter. */
+  readonly params: Readonly<Record<string, Float64Array>>;
+}
+
 export interface VectorStepResult extends VectorResetResult {
   /** float64 `[lanes, agents]` */
   readonly reward: Float64Array;
@@ -64,6 +72,10 @@ export interface VectorEnv {
   readonly autoreset: AutoresetMode;
   /** Of an env that a registry made in this process or in workers of it. */
   readonly madeWith?: MadeWith;
+  /** What can be drawn; empty = nothing. */
+  readonly renderModes?: readonly RenderMode[];
+  /** Whether a snapshot brings everything back. */
+  readonly canBranch?: boolean;
   reset(options?: ResetOptions): Promise<VectorResetResult>;
   /** @param actions - `[lanes, ...]` in the action space. @throws ACTION_SHAPE, ACTION_NOT_FINITE, ACTION_OUTSIDE_SPACE, ENV_NOT_RESET, ENV_CLOSED. */
   step(actions: Values): Promise<VectorStepResult>;
@@ -78,5 +90,12 @@ export interface VectorEnv {
    * @param mode - default 'rgb_array'. @throws OPTION_INVALID, ENV_NOT_RESET, RENDER_UNAVAILABLE.
    */
   render<M extends RenderMode = 'rgb_array'>(mode?: M, options?: ViewOptions): Promise<RenderResults[M]>;
+  /** The state behind the observations. @param side - of a twin, default 'truth'. @throws ENV_NOT_RESET, OPTION_INVALID, CALL_UNSUPPORTED. */
+  state?(side?: 'truth' | 'model'): Promise<LaneStates>;
+  /**
+   * The real thing changes in the midst of an episode: a payload, more friction, a worn motor. Holds until the episode ends.
+   * @throws OPTION_INVALID, SCENE_INVALID, ENV_NOT_RESET, CALL_UNSUPPORTED; then nothing has changed.
+   */
+  perturb?(lane: number, params: Readonly<Record<string, number>>): Promise<void>;
   close(): Promise<void>;
 }

@@ -3,6 +3,7 @@ import { requireKnown } from '../core/options.ts';
 import type { PhysicsEngine } from '../core/physics-world.ts';
 import type { Ranges } from '../core/range.ts';
 import type { EngineName } from '../core/scene-spec.ts';
+import { layOut } from '../core/state-spec.ts';
 import { suggest } from '../core/suggest.ts';
 import type { AutoresetMode, MadeWith } from '../core/vector-env.ts';
 import type { WrapperFactory } from '../core/wrapper.ts';
@@ -315,6 +316,7 @@ export class Registry {
       copy: options.copy ?? true,
       entropy: this.parts.entropy,
       painter: new TaskPainter(task, () => this.engine(engine)),
+      stateSpec: layOut(task.state),
       ...(options.pace === undefined ? {} : { pacer: this.pacer(task, options.pace) }),
     };
   }
@@ -373,9 +375,14 @@ export class Registry {
     return orClosed(loaded, () => new ObservationEnv(task, loaded, lanes, { ownsModel: true }));
   }
 
-  private guardedRuntime(task: AnyTask, guard: GuardOptions): OnnxRuntime {
+  /** Runs untrusted graphs as models are run. */
+  untrustedRuntime(guard: GuardOptions = {}): OnnxRuntime {
     const { runtime, modelWorker } = this.parts;
-    return guardedRuntime({ inProcess: runtime, worker: modelWorker }, checkedGuard(task, guard));
+    return guardedRuntime({ inProcess: runtime, worker: modelWorker }, guard);
+  }
+
+  private guardedRuntime(task: AnyTask, guard: GuardOptions): OnnxRuntime {
+    return this.untrustedRuntime(checkedGuard(task, guard));
   }
 
   private async modelDynamics(

@@ -57,12 +57,21 @@ export class MountedCamera {
   }
 }
 
-function frameOf({ position_m: origin, target_m, up = [0, 0, 1] }: Camera): CameraFrame {
-  const forward = unit(Float64Array.from(target_m, (value, i) => value - origin[i]!));
-  if (!forward) return refuse('target_m', target_m.join(', '), 'finite and away from position_m');
+function frameOf(camera: Camera): CameraFrame {
+  const origin = vectorOf('position_m', camera.position_m);
+  const target = vectorOf('target_m', camera.target_m);
+  const up = vectorOf('up', camera.up ?? [0, 0, 1]);
+  const forward = unit(target.map((value, i) => value - origin[i]!));
+  if (!forward) return refuse('target_m', target.join(', '), 'finite and away from position_m');
   const right = unit(cross(forward, up));
   if (!right) return refuse('up', up.join(', '), 'finite and not along the line of sight');
-  return { origin: Float64Array.from(origin), right, down: cross(forward, right), forward };
+  return { origin, right, down: cross(forward, right), forward };
+}
+
+/** Cameras come from afar too. */
+function vectorOf(option: string, value: unknown): Float64Array {
+  const vector = Array.isArray(value) || ArrayBuffer.isView(value) ? Float64Array.from(value as unknown as ArrayLike<number>) : undefined;
+  return vector?.length === 3 ? vector : refuse(option, vector ? `${vector.length} numbers` : `a ${typeof value}`, 'three numbers');
 }
 
 function refuse(option: string, value: string, allowed: string): never {

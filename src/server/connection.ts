@@ -114,6 +114,8 @@ export class Connection implements ReplySink {
   /** Looks at every time limit of this connection. */
   sweep(now_ms: number): void {
     const { limits } = this.parts;
+    // Who waits for the end of a long request is not idle.
+    if (this.session?.isIdle === false) this.requestAt_ms = now_ms;
     if (this.closingSince_ms !== undefined) {
       if (now_ms - this.closingSince_ms > CLOSE_GRACE_MS) this.socket.terminate();
     } else if (!this.session) {

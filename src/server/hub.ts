@@ -10,7 +10,21 @@ import type { SharedBytes } from './reply-store.ts';
 import { digestOf, type NewSecret } from './secrets.ts';
 import { Session } from './session.ts';
 
-export const CAPABILITIES: readonly string[] = Object.freeze(['resume', 'snapshot', 'autoreset']);
+/** What a client may count on beside reset and step. */
+export const CAPABILITIES: readonly string[] = Object.freeze([
+  'resume',
+  'snapshot',
+  'autoreset',
+  'describe',
+  'rollout',
+  'evaluate',
+  'branch',
+  'state',
+  'perturb',
+  'render',
+  'upload',
+  'twin',
+]);
 const CLOSE_GOING_AWAY = 1001;
 const DRAIN_POLL_MS = 5;
 
@@ -32,6 +46,8 @@ export interface ServerStats {
   readonly steps: number;
   readonly resumes: number;
   readonly keptReplyBytes: number;
+  /** Of uploads, finished or begun. */
+  readonly blobBytes: number;
 }
 
 export class Hub {
@@ -79,9 +95,9 @@ export class Hub {
   }
 
   stats(): ServerStats {
-    const { lanesInUse, envsInUse, steps } = this.parts.envs;
+    const { lanesInUse, envsInUse, steps, blobs } = this.parts.envs;
     const counts = { connections: this.connections.size, sessions: this.sessions.size, envs: envsInUse, lanes: lanesInUse };
-    return { ...counts, steps, resumes: this.resumes, keptReplyBytes: this.keptBytes.used };
+    return { ...counts, steps, resumes: this.resumes, keptReplyBytes: this.keptBytes.used, blobBytes: blobs.usedBytes };
   }
 
   /** Lets requests under way finish, then closes sockets and envs; each stage is bounded by `drain_ms`. */
@@ -135,10 +151,13 @@ export class Hub {
       resumeWindow_s: limits.resumeWindow_ms / 1000,
       limits: {
         maxFrameBytes: limits.maxFrameBytes,
+        maxReplyBytes: limits.maxReplyBytes,
         maxPendingRequests: limits.maxPendingRequests,
         maxEnvs: limits.maxEnvsPerSession,
         maxLanes: limits.maxLanesPerSession,
         keptReplies: limits.keptReplies,
+        maxBlobBytes: limits.maxBlobBytes,
+        maxSessionBlobBytes: limits.maxSessionBlobBytes,
       },
     };
   }

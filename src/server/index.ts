@@ -1,5 +1,6 @@
 export { type Clock, clockFrom } from '../wire/clock.ts';
-export type { ListEnvs, MakeEnv, RemoteMakeOptions } from './env-host.ts';
+export type { DescribeEnv, ListEnvs, MakeEnv, RemoteMakeOptions } from './env-host.ts';
+export type { LoadPolicy } from './evaluate-policy.ts';
 export type { ServerStats } from './hub.ts';
 export type { ServerLimits } from './limits.ts';
 export type { Logger } from './logger.ts';

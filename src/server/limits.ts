@@ -8,6 +8,8 @@ export interface ServerLimits {
   readonly maxLanesPerSession: number;
   /** Over all sessions. */
   readonly maxLanes: number;
+  /** Worker processes and threads, over all sessions. */
+  readonly maxWorkers: number;
   /** Of a request; raise it for large action batches, up to 64 MiB. */
   readonly maxFrameBytes: number;
   readonly maxReplyBytes: number;
@@ -21,11 +23,19 @@ export interface ServerLimits {
   readonly keptReplyBytes: number;
   /** Over all sessions. */
   readonly totalKeptReplyBytes: number;
+  /** Of one uploaded file, of all that a session holds, and of those of all sessions. */
+  readonly maxBlobBytes: number;
+  readonly maxSessionBlobBytes: number;
+  readonly totalBlobBytes: number;
+  /** Uploaded files a session holds, models and policies it names, and files of one of them. */
+  readonly maxBlobs: number;
+  readonly maxPublished: number;
+  readonly maxPublishedFiles: number;
   /** How long a session outlives its socket. */
   readonly resumeWindow_ms: number;
   /** From the upgrade to a valid `hello`. */
   readonly hello_ms: number;
-  /** One request, from its start to its reply. */
+  /** One request, from its start, or from its last step of many, to its reply. */
   readonly request_ms: number;
   readonly heartbeat_ms: number;
   /** Without a pong or a message. Long, because synchronous clients answer no pings while they train; TCP keep-alive finds dead machines sooner. */
@@ -50,6 +60,7 @@ export const SERVER_LIMITS: ServerLimits = Object.freeze({
   maxEnvsPerSession: 64,
   maxLanesPerSession: 4096,
   maxLanes: 65_536,
+  maxWorkers: 64,
   maxFrameBytes: MEBIBYTE,
   maxReplyBytes: 64 * MEBIBYTE,
   maxFragments: 16,
@@ -59,6 +70,12 @@ export const SERVER_LIMITS: ServerLimits = Object.freeze({
   keptReplies: 64,
   keptReplyBytes: 16 * MEBIBYTE,
   totalKeptReplyBytes: 512 * MEBIBYTE,
+  maxBlobBytes: 128 * MEBIBYTE,
+  maxSessionBlobBytes: 256 * MEBIBYTE,
+  totalBlobBytes: 1024 * MEBIBYTE,
+  maxBlobs: 256,
+  maxPublished: 256,
+  maxPublishedFiles: 32,
   resumeWindow_ms: 60_000,
   hello_ms: 10_000,
   request_ms: 120_000,

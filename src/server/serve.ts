@@ -6,7 +6,9 @@ import { WebSocketServer } from 'ws';
 import { GroundtwinError } from '../errors.ts';
 import { type Clock, errorToWire, PROTOCOL } from '../wire/index.ts';
 import { type AdmissionRules, checkBinding, type Refusal, refusalOf } from './admission.ts';
-import type { ListEnvs, MakeEnv } from './env-host.ts';
+import { BlobStore } from './blob-store.ts';
+import type { DescribeEnv, ListEnvs, MakeEnv, SharedEnvs } from './env-host.ts';
+import type { LoadPolicy } from './evaluate-policy.ts';
 import { Hub, type ServerStats } from './hub.ts';
 import {
   HTTP_HEADERS_TIMEOUT_MS,
@@ -34,6 +36,10 @@ export interface ServeOptions {
   readonly insecure?: boolean;
   readonly make: MakeEnv;
   readonly list: ListEnvs;
+  /** Default: the entry of `list`. */
+  readonly describe?: DescribeEnv;
+  /** Loads policies that clients upload for `evaluate`; absent: none are. */
+  readonly loadPolicy?: LoadPolicy;
   readonly limits?: Partial<ServerLimits>;
   readonly logger?: Logger;
   readonly clock: Clock;
@@ -84,7 +90,9 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
 
 function hubOf(options: ServeOptions, limits: ServerLimits): Hub {
   const logger = options.logger ?? silentLogger;
-  const envs = { make: options.make, list: options.list, limits, logger, lanesInUse: 0, envsInUse: 0, lastHandle: 0, steps: 0 };
+  const { make, list, describe = entryOf(list), loadPolicy } = options;
+  const counts = { lanesInUse: 0, workersInUse: 0, envsInUse: 0, lastHandle: 0, steps: 0 };
+  const envs: SharedEnvs = { make, list, describe, loadPolicy, limits, logger, blobs: new BlobStore(limits.totalBlobBytes), ...counts };
   const clock = options.clock;
   return new Hub({
     limits,
@@ -94,6 +102,19 @@ function hubOf(options: ServeOptions, limits: ServerLimits): Hub {
     serverVersion: options.serverVersion ?? 'unknown',
     envs,
   });
+}
+
+function entryOf(list: ListEnvs): DescribeEnv {
+  return (id) => {
+    const entries = list();
+    const entry = entries.find((candidate) => candidate.id === id);
+    if (entry) return entry;
+    throw new GroundtwinError('ENV_UNKNOWN', {
+      id: id.slice(0, 100),
+      suggestion: '',
+      known: entries.map((candidate) => String(candidate.id)),
+    });
+  };
 }
 
 function httpServerOf(options: ServeOptions, hub: Hub): Server {

@@ -1,6 +1,7 @@
 import { GroundtwinError } from '../errors.ts';
 import { type Clock, checkEnvelope, checkRequest, type FrameLimits, HELLO_SEQ, seqIn } from '../wire/index.ts';
 import { EnvHost, type SessionOp, type SharedEnvs } from './env-host.ts';
+import type { Answer, Conditions } from './hosted-env.ts';
 import type { ServerLimits } from './limits.ts';
 import type { Logger } from './logger.ts';
 import { asGroundtwinError, errorFrame, okFrame } from './replies.ts';
@@ -35,7 +36,9 @@ interface Waiting {
 }
 
 interface Running {
-  readonly since_ms: number;
+  since_ms: number;
+  readonly op: SessionOp;
+  readonly env: number | undefined;
   expire(): void;
 }
 
@@ -64,6 +67,7 @@ export class Session {
   private closed = false;
   private draining = false;
   private peerLimits: FrameLimits;
+  private readonly conditions: Conditions;
   lastSeq = 0;
 
   constructor(parts: SessionParts, replyLimits: FrameLimits) {
@@ -74,6 +78,7 @@ export class Session {
     this.replyLimits = replyLimits;
     this.peerLimits = replyLimits;
     this.detachedAt_ms = parts.clock.now_ms();
+    this.conditions = this.conditionsOf(parts.clock);
   }
 
   get isAttached(): boolean {
@@ -132,6 +137,16 @@ export class Session {
     else this.accept(seq, message, bytes);
   }
 
+  private conditionsOf(clock: Clock): Conditions {
+    return {
+      maxReplyBytes: () => this.peerLimits.maxFrameBytes,
+      now_ms: () => clock.now_ms(),
+      progress: () => {
+        if (this.running) this.running.since_ms = clock.now_ms();
+      },
+    };
+  }
+
   private accept(seq: number, message: Readonly<Record<string, unknown>>, bytes: number): void {
     this.lastSeq = seq;
     const refusal = this.refusalNow();
@@ -139,11 +154,18 @@ export class Session {
       this.finish(seq, errorFrame(seq, refusal, this.peerLimits));
       return;
     }
+    this.endEvaluationFor(message);
     this.waiting.push({ seq, message, bytes });
     this.underWay.add(seq);
     this.waitingBytes += bytes;
     this.holdIfFull();
-    if (!this.working) this.work().catch((error: unknown) => asGroundtwinError(error, 'session', this.parts.logger));
+    if (!this.working) this.work();
+  }
+
+  /** Who closes an env does not wait for its evaluation to end by itself. */
+  private endEvaluationFor({ op, env }: Readonly<Record<string, unknown>>): void {
+    const { running } = this;
+    if (op === 'close' && running?.op === 'evaluate' && running.env === env) this.host.interrupt(running.env!);
   }
 
   /** Closes the envs and forgets the replies. */
@@ -175,50 +197,75 @@ export class Session {
       this.tell(seq, new GroundtwinError('REPLY_EXPIRED', { seq, oldest: this.replies.oldest(this.lastSeq) }));
   }
 
-  private async work(): Promise<void> {
+  private work(): void {
     this.working = true;
+    let pause: Promise<void> | undefined;
     try {
-      for (let next = this.waiting.shift(); next && !this.closed; next = this.waiting.shift()) {
-        this.waitingBytes -= next.bytes;
-        const frame = await this.answer(next);
-        this.underWay.delete(next.seq);
-        this.finish(next.seq, frame);
-        this.releaseIfRoom();
-        const room = this.sink?.writable();
-        if (room) await room;
-      }
+      pause = this.workUntilPause();
     } finally {
-      this.working = false;
+      this.working = pause !== undefined;
     }
+    if (pause) this.workAfter(pause);
   }
 
-  private async answer({ seq, message }: Waiting): Promise<Uint8Array> {
+  /** Carries out what waits, one after the other; without promises where there is nothing to wait for, since those are a good part of a small step. */
+  private workUntilPause(): Promise<void> | undefined {
+    for (let next = this.waiting.shift(); next && !this.closed; next = this.waiting.shift()) {
+      this.waitingBytes -= next.bytes;
+      const { seq } = next;
+      const frame = this.answer(next);
+      const pause = frame instanceof Promise ? frame.then((late) => this.done(seq, late)) : this.done(seq, frame);
+      if (pause) return pause;
+    }
+    return undefined;
+  }
+
+  private workAfter(pause: Promise<void>): void {
+    const log = (error: unknown) => void asGroundtwinError(error, 'session', this.parts.logger);
+    pause
+      .catch(log)
+      .then(() => this.work())
+      .catch(log);
+  }
+
+  /** @returns when the peer has room for more, unless it has now. */
+  private done(seq: number, frame: Uint8Array): Promise<void> | undefined {
+    this.underWay.delete(seq);
+    this.finish(seq, frame);
+    this.releaseIfRoom();
+    return this.sink?.writable();
+  }
+
+  private answer({ seq, message }: Waiting): Uint8Array | Promise<Uint8Array> {
     let op = 'request';
+    const refused = (error: unknown) => errorFrame(seq, asGroundtwinError(error, op, this.parts.logger), this.peerLimits);
     try {
       const envelope = checkEnvelope(message);
       op = envelope.op;
       if (envelope.op === 'hello')
         throw new GroundtwinError('BAD_MESSAGE', { field: 'op', expected: 'other than hello, which opens a connection' });
-      return okFrame(seq, envelope.op, await this.carryOut(envelope.op, message), this.peerLimits, this.parts.logger);
+      const opened = envelope.op;
+      const answer = this.carryOut(opened, message);
+      if (!(answer instanceof Promise)) return okFrame(seq, opened, answer, this.peerLimits, this.parts.logger);
+      return answer.then((late) => okFrame(seq, opened, late, this.peerLimits, this.parts.logger)).catch(refused);
     } catch (error) {
-      return errorFrame(seq, asGroundtwinError(error, op, this.parts.logger), this.peerLimits);
+      return refused(error);
     }
   }
 
-  private async carryOut(op: SessionOp, message: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, unknown>>> {
+  private carryOut(op: SessionOp, message: Readonly<Record<string, unknown>>): Answer | Promise<Answer> {
     const request = checkRequest(op, message);
     const handle = 'env' in request ? request.env : undefined;
-    const work = this.host.carryOut(op, request);
-    try {
-      return await this.bounded(op, work);
-    } catch (error) {
+    const work = this.host.carryOut(op, request, this.conditions);
+    if (!(work instanceof Promise)) return work;
+    return this.bounded(op, handle, work).catch((error: unknown) => {
       if (error instanceof GroundtwinError && error.code === 'STEP_DEADLINE') this.giveUp(handle, work);
       throw error;
-    }
+    });
   }
 
   /** An overrun env is closed at once; one that is still being made, when it comes. */
-  private giveUp(handle: number | undefined, work: Promise<Readonly<Record<string, unknown>>>): void {
+  private giveUp(handle: number | undefined, work: Promise<Answer>): void {
     this.host.condemn(handle);
     work.then(
       (late) => this.host.condemn(handle ?? (late.env as number | undefined)),
@@ -227,11 +274,11 @@ export class Session {
   }
 
   /** Not a race against a timer a request: the sweep looks at the clock for all sessions. */
-  private bounded<T>(op: SessionOp, work: Promise<T>): Promise<T> {
+  private bounded<T>(op: SessionOp, env: number | undefined, work: Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const limit_ms = this.parts.limits.request_ms;
       const expire = () => reject(new GroundtwinError('STEP_DEADLINE', { op, limit_s: limit_ms / 1000 }));
-      const running: Running = { since_ms: this.parts.clock.now_ms(), expire };
+      const running: Running = { since_ms: this.parts.clock.now_ms(), op, env, expire };
       this.running = running;
       const done = () => {
         if (this.running === running) this.running = undefined;

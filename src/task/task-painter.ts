@@ -1,7 +1,16 @@
 /** Pictures of a task's states, whether they come from truth, model or log. */
 
 import type { PhysicsEngine, PhysicsWorld } from '../core/physics-world.ts';
-import type { Camera, LaneState, Painter, Picture, RenderMode, RenderResults, ViewOptions } from '../core/picture.ts';
+import {
+  type Camera,
+  type LaneState,
+  type Painter,
+  type Picture,
+  type RenderMode,
+  type RenderResults,
+  renderModes,
+  type ViewOptions,
+} from '../core/picture.ts';
 import type { SceneSpec } from '../core/scene-spec.ts';
 import { GroundtwinError } from '../errors.ts';
 import { defaultCamera, Renderer } from '../render/index.ts';
@@ -9,7 +18,6 @@ import { BodyPoses } from './body-poses.ts';
 import { sameParams, settingsOf } from './physics-dynamics.ts';
 import type { AnyTask, Params } from './task.ts';
 
-const modes: readonly RenderMode[] = ['rgb_array', 'depth_array', 'segments', 'all'];
 const defaultWidth = 480;
 const defaultHeight = 360;
 /** Renderers kept for views asked for before; a further one takes the place of the oldest. */
@@ -42,7 +50,7 @@ export class TaskPainter implements Painter {
   }
 
   async render<M extends RenderMode>(mode: M, { row, params }: LaneState, view: ViewOptions): Promise<RenderResults[M]> {
-    if (!modes.includes(mode)) this.refuse('mode', String(mode).slice(0, 40), `one of ${modes.join(', ')}`);
+    if (!renderModes.includes(mode)) this.refuse('mode', String(mode).slice(0, 40), `one of ${renderModes.join(', ')}`);
     const state = row.slice();
     const engine = await this.engine();
     if (this.isFreed) throw new GroundtwinError('ENV_CLOSED', { env: this.task.id });

@@ -1,12 +1,22 @@
 import type { Backend, BackendKind, InfoColumns, StepBatch } from '../core/backend.ts';
 import { requireKnown } from '../core/options.ts';
-import type { Painter, RenderMode, RenderResults, ViewOptions } from '../core/picture.ts';
-import type { AutoresetMode, MadeWith, ResetOptions, VectorEnv, VectorResetResult, VectorStepResult } from '../core/vector-env.ts';
+import { type Painter, type RenderMode, type RenderResults, renderModes, type ViewOptions } from '../core/picture.ts';
+import type { StateSpec } from '../core/state-spec.ts';
+import type {
+  AutoresetMode,
+  LaneStates,
+  MadeWith,
+  ResetOptions,
+  VectorEnv,
+  VectorResetResult,
+  VectorStepResult,
+} from '../core/vector-env.ts';
 import type { WrappedSpec, Wrapper, WrapperFactory } from '../core/wrapper.ts';
 import { GroundtwinError } from '../errors.ts';
 import { allocate, cloneValues, rowOf, type Space, type Values } from '../spaces/space.ts';
 import { type ActionTaker, actionTaker } from './actions.ts';
 import { cloneColumns } from './info.ts';
+import { laneStates } from './lane-states.ts';
 import type { Pacer } from './pacer.ts';
 import { packSnapshot, unpackSnapshot } from './snapshot.ts';
 
@@ -24,6 +34,8 @@ export interface SyncVectorEnvOptions {
   readonly entropy: () => number;
   /** Draws what `render` is asked for; freed with the env. Absent = no pictures. */
   readonly painter?: Painter;
+  /** Of the task; absent = `state` refuses. */
+  readonly stateSpec?: StateSpec;
   /** Holds steps back to real time or a multiple of it; absent = as fast as they come. */
   readonly pacer?: Pacer;
 }
@@ -60,6 +72,7 @@ export class SyncVectorEnv implements VectorEnv {
   private readonly entropy: () => number;
   private readonly painter: Painter | undefined;
   private readonly pacer: Pacer | undefined;
+  private readonly stateSpec: StateSpec | undefined;
   private readonly stage: Uint8Array;
   private readonly active: Uint8Array;
   private readonly resetMask: Uint8Array;
@@ -89,6 +102,7 @@ export class SyncVectorEnv implements VectorEnv {
     this.entropy = options.entropy;
     this.painter = options.painter;
     this.pacer = options.pacer;
+    this.stateSpec = options.stateSpec;
     const inner = options.inner ?? [];
     const stack = wrap(backend, [...inner, ...(options.wrappers ?? [])]);
     this.wrappers = stack.wrappers;
@@ -104,6 +118,14 @@ export class SyncVectorEnv implements VectorEnv {
     this.takeActions = actionTaker(this.id, this.actionSpace, this.lanes);
     this.actions = allocate(this.actionSpace, this.lanes);
     this.observation = backend.batch.observation;
+  }
+
+  get renderModes(): readonly RenderMode[] {
+    return this.painter && this.backend.stateOf ? renderModes : [];
+  }
+
+  get canBranch(): boolean {
+    return this.backend.canBranch;
   }
 
   async reset(options: ResetOptions = {}): Promise<VectorResetResult> {
@@ -143,8 +165,7 @@ export class SyncVectorEnv implements VectorEnv {
 
   async snapshot(lane = 0): Promise<Uint8Array> {
     this.requireOpen();
-    this.requireLane(lane);
-    if (this.stage[lane] === stages.never) throw new GroundtwinError('ENV_NOT_RESET', { env: this.id, lane });
+    this.requireBegun(lane);
     const { id, kind, fingerprint } = this.backend;
     const wrappers = this.wrappers.map((wrapper) => ({ name: wrapper.name, memory: wrapper.save?.(lane) ?? [] }));
     const head = {
@@ -187,8 +208,7 @@ export class SyncVectorEnv implements VectorEnv {
     this.requireOpen();
     requireKnown(this.id, 'render', options, viewOptions);
     const lane = options.lane ?? 0;
-    this.requireLane(lane);
-    if (this.stage[lane] === stages.never) throw new GroundtwinError('ENV_NOT_RESET', { env: this.id, lane });
+    this.requireBegun(lane);
     if (!this.painter || !this.backend.stateOf)
       throw new GroundtwinError('RENDER_UNAVAILABLE', {
         env: this.id,
@@ -197,6 +217,26 @@ export class SyncVectorEnv implements VectorEnv {
     // A state at hand is taken now, so that a step made meanwhile does not show.
     const state = this.backend.stateOf(lane, options.side);
     return this.painter.render(mode, state instanceof Promise ? await state : state, options);
+  }
+
+  async state(side?: 'truth' | 'model'): Promise<LaneStates> {
+    this.requireFree('state');
+    for (let lane = 0; lane < this.lanes; lane++) this.requireBegun(lane);
+    if (!this.stateSpec || !this.backend.stateOf)
+      throw new GroundtwinError('CALL_UNSUPPORTED', { env: this.id, call: 'state', why: 'what it stands on keeps no state of the task' });
+    return laneStates(this.stateSpec, this.backend, side);
+  }
+
+  async perturb(lane: number, params: Readonly<Record<string, number>>): Promise<void> {
+    this.requireFree('perturb');
+    this.requireBegun(lane);
+    if (!this.backend.perturb)
+      throw new GroundtwinError('CALL_UNSUPPORTED', {
+        env: this.id,
+        call: 'perturb',
+        why: 'what it stands on cannot be changed from here',
+      });
+    await this.backend.perturb(lane, params);
   }
 
   async close(): Promise<void> {
@@ -369,6 +409,11 @@ export class SyncVectorEnv implements VectorEnv {
   private requireLane(lane: number): void {
     if (!Number.isInteger(lane) || lane < 0 || lane >= this.lanes)
       this.refuse('lane', String(lane), `an integer from 0 to ${this.lanes - 1}`);
+  }
+
+  private requireBegun(lane: number): void {
+    this.requireLane(lane);
+    if (this.stage[lane] === stages.never) throw new GroundtwinError('ENV_NOT_RESET', { env: this.id, lane });
   }
 
   private refuse(option: string, value: string, allowed: string): never {

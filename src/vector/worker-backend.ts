@@ -150,12 +150,12 @@ export class WorkerBackend implements Backend {
     return state!;
   }
 
-  /** @throws ENV_CRASHED. */
-  async stateOf(lane: number): Promise<LaneState> {
+  /** @throws ENV_CRASHED; OPTION_INVALID. */
+  async stateOf(lane: number, side?: 'truth' | 'model'): Promise<LaneState> {
     const crew = this.crewOf(lane);
     const local = lane - crew.firstLane;
     if (crew.lost[local]) throw this.crashed(crew, local);
-    const { seen } = await this.ask(crew, local, { op: 'look', lane: local });
+    const { seen } = await this.ask(crew, local, side ? { op: 'look', lane: local, side } : { op: 'look', lane: local });
     return seen!;
   }
 
@@ -167,6 +167,15 @@ export class WorkerBackend implements Backend {
     this.arraysOf(crew)?.takeLane(local);
     this.batch.problems[lane] = null;
     crew.lost[local] = 0;
+  }
+
+  /** @throws ENV_CRASHED; OPTION_INVALID, SCENE_INVALID. */
+  async perturb(lane: number, params: Readonly<Record<string, number>>): Promise<void> {
+    const crew = this.crewOf(lane);
+    const local = lane - crew.firstLane;
+    if (crew.lost[local]) throw this.crashed(crew, local);
+    await this.ask(crew, local, { op: 'perturb', lane: local, params });
+    this.arraysOf(crew)?.takeLane(local);
   }
 
   async close(): Promise<void> {

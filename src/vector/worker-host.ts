@@ -48,9 +48,12 @@ export class WorkerHost {
       case 'save':
         return { op: 'done', state: await backend.save(request.lane) };
       case 'look':
-        return { op: 'done', seen: await backend.stateOf!(request.lane) };
+        return { op: 'done', seen: await backend.stateOf!(request.lane, request.side) };
       case 'load':
         await backend.load(request.lane, request.state);
+        return this.shown();
+      case 'perturb':
+        await backend.perturb!(request.lane, request.params);
         return this.shown();
       case 'close':
         await backend.close();

@@ -19,8 +19,9 @@ export type WorkerRequest =
   /** Inputs in the block: mask, seeds. */
   | { readonly op: 'reset'; readonly params?: Readonly<Record<string, number>> }
   | { readonly op: 'save'; readonly lane: number }
-  | { readonly op: 'look'; readonly lane: number }
+  | { readonly op: 'look'; readonly lane: number; readonly side?: 'truth' | 'model' }
   | { readonly op: 'load'; readonly lane: number; readonly state: Uint8Array }
+  | { readonly op: 'perturb'; readonly lane: number; readonly params: Readonly<Record<string, number>> }
   | { readonly op: 'close' };
 
 export type WorkerReply =

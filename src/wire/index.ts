@@ -9,6 +9,7 @@ export {
   checkReplyEnvelope,
   checkRequest,
   HELLO_SEQ,
+  OPS,
   type Op,
   PROTOCOL,
   type Reply,
@@ -19,6 +20,16 @@ export {
   TOKEN_SUBPROTOCOL_PREFIX,
 } from './messages.ts';
 export { type SpaceJson, spaceFromJson, spaceToJson } from './space-json.ts';
+export {
+  addCost,
+  allocateBatch,
+  bytesOfBatch,
+  stackedLayout,
+  stackInfo,
+  stepsIn,
+  stepsOf,
+  type WireCost,
+} from './stacked.ts';
 export { Tensor } from './tensor.ts';
 export { validateHeader } from './validate.ts';
 export { type BatchLayout, fromTensors, infoFromWire, infoToWire, layoutOf, type Mismatch, toTensors } from './values.ts';

@@ -4,18 +4,26 @@
  */
 import { GroundtwinError } from '../errors.ts';
 import {
+  array,
   bytes,
+  type Check,
   type Checked,
+  either,
   fields,
   flag,
   floats,
   integer,
+  integers,
   list,
+  nullable,
   number,
   numbers,
   oneOf,
   optional,
   record,
+  sha256,
+  sha256s,
+  type TensorTree,
   tensorTree,
   text,
   wireError,
@@ -33,22 +41,50 @@ export const MAX_SEQ = Number.MAX_SAFE_INTEGER;
 export const HELLO_SEQ = 0;
 const MAX_LANES = 1_000_000;
 const MAX_COUNT = 2 ** 31 - 1;
+/** Of a picture, a side. */
+const MAX_PIXELS = 4096;
+/** Of one episode on the server. */
+const MAX_EVALUATED_STEPS = 1_000_000;
 /** A client must take replies of this size, or it could not even be told of errors. */
 const MIN_REPLY_BYTES = 64 * KIBIBYTE;
 
 const env = integer(1, MAX_COUNT);
 const lane = optional(integer(0, MAX_LANES - 1));
 const autoreset = oneOf('nextStep', 'sameStep', 'disabled');
+const side = optional(oneOf('truth', 'model'));
+const seed = optional(integer(0, 2 ** 32 - 1));
+const pixels = optional(integer(1, MAX_PIXELS));
+const have = integer(0, MAX_COUNT);
+const tensorRecord = tensorTree as Check<Readonly<Record<string, TensorTree>>>;
+const nothing = fields({}, 'lenient');
+const envOnly = fields({ env }, 'strict');
+const entry = {
+  id: text,
+  summary: text,
+  observationSpace: record,
+  actionSpace: record,
+  horizon: integer(1, MAX_COUNT),
+  controlDt_s: number,
+};
 
 /** Bounds the server tells the client, so that it can fail early with a better message. */
 export const sessionLimits = fields(
-  { maxFrameBytes: number, maxPendingRequests: number, maxEnvs: number, maxLanes: number, keptReplies: number },
+  {
+    maxFrameBytes: number,
+    maxReplyBytes: number,
+    maxPendingRequests: number,
+    maxEnvs: number,
+    maxLanes: number,
+    keptReplies: number,
+    maxBlobBytes: number,
+    maxSessionBlobBytes: number,
+  },
   'lenient',
 );
 export type SessionLimits = Checked<typeof sessionLimits>;
 
-const messages = {
-  /** Opens a connection: a new session, or one resumed after a dropped socket. */
+/** The rows; `scripts/protocol-notes.ts` says of each field what it means, and docs/protocol.md is made of both. */
+export const messages = {
   hello: {
     request: fields(
       {
@@ -74,9 +110,11 @@ const messages = {
       'lenient',
     ),
   },
-  /** What can be made here. */
   list: { request: fields({}, 'strict'), reply: fields({ envs: list }, 'lenient') },
-  /** `options` go to the registry as they are: backend, model and the like. */
+  describe: {
+    request: fields({ id: text }, 'strict'),
+    reply: fields({ ...entry, params: numbers, state: list, reward: numbers, commands: list }, 'lenient'),
+  },
   make: {
     request: fields({ id: text, lanes: integer(1, MAX_LANES), autoreset: optional(autoreset), options: optional(record) }, 'strict'),
     reply: fields(
@@ -90,28 +128,98 @@ const messages = {
         controlDt_s: number,
         observationSpace: record,
         actionSpace: record,
+        maxEpisodeSteps: nullable(integer(1, MAX_COUNT)),
+        renderModes: list,
+        canBranch: flag,
       },
       'lenient',
     ),
   },
-  /** `seeds`: float64 `[lanes]`, NaN = go on from where the lane is; `seed`: lane i gets seed + i. `mask`: uint8 `[lanes]`. */
   reset: {
-    request: fields(
-      { env, seed: optional(integer(0, 2 ** 32 - 1)), seeds: optional(floats), mask: optional(bytes), params: optional(numbers) },
-      'strict',
-    ),
+    request: fields({ env, seed, seeds: optional(floats), mask: optional(bytes), params: optional(numbers) }, 'strict'),
     reply: fields({ observation: tensorTree, info: record }, 'lenient'),
   },
-  /** `action`: `[lanes, ...]` in the action space, dtype and shape exactly those agreed at make. */
   step: {
     request: fields({ env, action: tensorTree }, 'strict'),
     reply: fields({ observation: tensorTree, reward: floats, terminated: bytes, truncated: bytes, info: record }, 'lenient'),
   },
-  snapshot: { request: fields({ env, lane }, 'strict'), reply: fields({ snapshot: bytes }, 'lenient') },
-  restore: { request: fields({ env, lane, snapshot: bytes }, 'strict'), reply: fields({ observation: tensorTree }, 'lenient') },
-  close: { request: fields({ env }, 'strict'), reply: fields({}, 'lenient') },
-  /** Heartbeat at message level. */
-  ping: { request: fields({}, 'strict'), reply: fields({}, 'lenient') },
+  rollout: {
+    request: fields({ env, actions: tensorTree, info: optional(flag) }, 'strict'),
+    reply: fields(
+      {
+        steps: integer(1, MAX_COUNT),
+        observation: tensorTree,
+        reward: floats,
+        terminated: bytes,
+        truncated: bytes,
+        info: optional(record),
+      },
+      'lenient',
+    ),
+  },
+  evaluate: {
+    request: fields(
+      {
+        env,
+        policy: fields({ kind: oneOf('random', 'onnx'), policy: optional(text) }, 'strict'),
+        seed,
+        seeds: optional(floats),
+        policySeed: seed,
+        maxSteps: optional(integer(1, MAX_EVALUATED_STEPS)),
+      },
+      'strict',
+    ),
+    reply: fields({ returns: floats, lengths: integers }, 'lenient'),
+  },
+  snapshot: { request: fields({ env, lane, all: optional(flag) }, 'strict'), reply: fields({ snapshot: bytes }, 'lenient') },
+  restore: {
+    request: fields({ env, lane, all: optional(flag), snapshot: either(text, bytes, (value) => typeof value === 'string') }, 'strict'),
+    reply: fields({ observation: tensorTree }, 'lenient'),
+  },
+  branch: {
+    request: fields({ env, lane, into: optional(env), lanes: integers }, 'strict'),
+    reply: fields({ observation: tensorTree }, 'lenient'),
+  },
+  state: { request: fields({ env, side }, 'strict'), reply: fields({ state: tensorRecord, params: tensorRecord }, 'lenient') },
+  perturb: { request: fields({ env, lane, params: numbers }, 'strict'), reply: nothing },
+  recent: {
+    request: envOnly,
+    reply: fields({ count: have, state: floats, action: floats, command: floats, next: floats, episode: integers }, 'lenient'),
+  },
+  render: {
+    request: fields(
+      {
+        env,
+        lane,
+        mode: optional(text),
+        width: pixels,
+        height: pixels,
+        camera: optional(either(text, record, (value) => typeof value === 'string')),
+        side,
+        shadows: optional(flag),
+      },
+      'strict',
+    ),
+    reply: fields(
+      {
+        width: integer(1, MAX_PIXELS),
+        height: integer(1, MAX_PIXELS),
+        data: optional(array),
+        rgb: optional(array),
+        depth_m: optional(array),
+        segments: optional(array),
+      },
+      'lenient',
+    ),
+  },
+  upload: { request: fields({ sha256, bytes: integer(1, MAX_COUNT) }, 'strict'), reply: fields({ have }, 'lenient') },
+  chunk: { request: fields({ sha256, offset: have, data: bytes }, 'strict'), reply: fields({ have }, 'lenient') },
+  publish: {
+    request: fields({ kind: oneOf('model', 'policy'), files: sha256s }, 'strict'),
+    reply: fields({ id: text }, 'lenient'),
+  },
+  close: { request: envOnly, reply: nothing },
+  ping: { request: fields({}, 'strict'), reply: nothing },
 } as const;
 
 export type Op = keyof typeof messages;
@@ -119,7 +227,8 @@ export type Request<O extends Op> = Checked<(typeof messages)[O]['request']>;
 export type Reply<O extends Op> = Checked<(typeof messages)[O]['reply']>;
 export type ServerInfo = Reply<'hello'>;
 
-const OPS = Object.keys(messages) as Op[];
+/** In the order of the document. */
+export const OPS = Object.keys(messages) as Op[];
 const opOf = oneOf<Op>(...OPS);
 const seqOf = integer(HELLO_SEQ, MAX_SEQ);
 

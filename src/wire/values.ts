@@ -107,7 +107,8 @@ export function infoToWire(info: InfoColumns, lanes: number): Readonly<Record<st
   return tree;
 }
 
-function columnToWire(column: InfoColumns[string], lanes: number): unknown {
+/** One column of `lanes` lanes. */
+export function columnToWire(column: InfoColumns[string], lanes: number): unknown {
   if (ArrayBuffer.isView(column)) return new Tensor(column as TypedArray, columnShape((column as TypedArray).length, lanes));
   const plain = typeof column === 'object' && column !== null && Object.getPrototypeOf(column) === Object.prototype;
   return plain ? infoToWire(column as InfoColumns, lanes) : column;

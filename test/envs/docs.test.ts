@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { engineNames, envFolders, environmentsPage, physicsSection, withSections } from '../../scripts/env-docs.ts';
+import { engineNames, envFolders, environmentsPage, physicsSection } from '../../scripts/env-docs.ts';
+import { withSections } from '../../scripts/markdown.ts';
 import { scripted } from '../../scripts/scripted.ts';
 import { registry } from '../../src/index.ts';
 import { type Box, sampleInto, type TypedArray } from '../../src/spaces/space.ts';

@@ -74,6 +74,12 @@ describe('connection', () => {
       encodeFrame({ op: 'step', seq: 2, env: 1, action: action(1, 0) }, REPLY_LIMITS),
       encodeFrame({ op: 'make', seq: 2, id: 'Counter-v0', lanes: 2, options: { a: [1, 2] } }, REPLY_LIMITS),
       encodeFrame({ op: 'restore', seq: 2, env: 1, snapshot: new Uint8Array(16) }, REPLY_LIMITS),
+      encodeFrame({ op: 'rollout', seq: 2, env: 1, actions: new Float32Array(8), info: true }, REPLY_LIMITS),
+      encodeFrame({ op: 'evaluate', seq: 2, env: 1, policy: { kind: 'random' }, maxSteps: 3 }, REPLY_LIMITS),
+      encodeFrame({ op: 'branch', seq: 2, env: 1, lane: 0, lanes: new Int32Array(2) }, REPLY_LIMITS),
+      encodeFrame({ op: 'upload', seq: 2, sha256: 'ab'.repeat(32), bytes: 9 }, REPLY_LIMITS),
+      encodeFrame({ op: 'chunk', seq: 2, sha256: 'ab'.repeat(32), offset: 0, data: new Uint8Array(9) }, REPLY_LIMITS),
+      encodeFrame({ op: 'publish', seq: 2, kind: 'model', files: { a: 'ab'.repeat(32) } }, REPLY_LIMITS),
     ];
     const edit = fc.tuple(fc.constantFrom(...good), fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }));
     const frames = fc.sample(

@@ -86,7 +86,7 @@ export class StubEnv implements VectorEnv {
 
   private result(): VectorStepResult {
     const reward = new Float64Array(this.lanes * this.agents).map((_, i) => i + 0.5);
-    const terminated = Uint8Array.from(this.counts, (count) => (count % 5 === 0 ? 1 : 0));
+    const terminated = Uint8Array.from(this.counts, (count) => (count % 5 === 0 && !this.options.endless ? 1 : 0));
     const info = {
       terms: { effort: Float32Array.from(this.sums) },
       names: Array.from(this.counts, (count) => `count ${count}`),
