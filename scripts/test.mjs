@@ -1,12 +1,14 @@
 /**
- * `npm test`: types, lint, unused code, the tests under coverage, the coverage ratchet. The last line is `N passed, N failed, N skipped`.
- * A stage counts as one test beside mocha's own. `npm test -- <mocha arguments>` runs only the tests, and only those.
+ * `npm test`: types, lint, unused code, the tests under coverage, the coverage ratchet; lint, types and tests of python/.
+ * The last line is `N passed, N failed, N skipped`: a stage counts as one test beside mocha's and pytest's own.
+ * `npm test -- <mocha arguments>` runs only mocha's tests, and only those.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { MINIMUM_NODE, root, runScript, setUp } from './setup.mjs';
+import { pytestCounts, pythonChecks, pythonForTests, pythonTests } from './python-tests.mjs';
+import { MINIMUM_NODE, root, runScript, SetupError, setUp } from './setup.mjs';
 
 const STAGE_LIMIT_MS = 30 * 60 * 1000;
 
@@ -44,10 +46,11 @@ async function coveredStages(folder) {
 }
 
 /** Runs one stage with its output shown as it comes. */
-function run({ name, command }, env = process.env) {
+function run({ name, program = process.execPath, command, cwd = root, env = {} }) {
   process.stdout.write(`\n── ${name}\n`);
   const started = performance.now();
-  const { status, signal, error } = spawnSync(process.execPath, command, { cwd: root, stdio: 'inherit', env, timeout: STAGE_LIMIT_MS });
+  const options = { cwd, stdio: 'inherit', env: { ...process.env, ...env }, timeout: STAGE_LIMIT_MS };
+  const { status, signal, error } = spawnSync(program, command, options);
   const passed = status === 0;
   const reason = passed ? 'passed' : `FAILED (${error?.message ?? signal ?? `status ${status}`})`;
   process.stdout.write(`── ${name}: ${reason} in ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
@@ -56,12 +59,32 @@ function run({ name, command }, env = process.env) {
 
 const asCounts = (passed) => ({ passed: Number(passed), failed: Number(!passed), skipped: 0 });
 
-/** Runs mocha and reads the counts its reporter left; a run that broke off or failed outside any test counts as one failure more. */
+/** Runs tests and takes what they counted; a run that broke off or failed outside any test counts as one failure more. */
+function runCounted(stage, readCounts) {
+  const passed = run(stage);
+  const counts = readCounts() ?? asCounts(false);
+  return !passed && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+}
+
+/** Mocha's reporter leaves its counts in a file. */
 function runTests(stage, folder) {
   const file = join(folder, 'counts.json');
-  const passed = run(stage, { ...process.env, GROUNDTWIN_TEST_COUNTS: file });
-  const counts = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : asCounts(false);
-  return !passed && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+  const read = () => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined);
+  return runCounted({ ...stage, env: { GROUNDTWIN_TEST_COUNTS: file } }, read);
+}
+
+/** A machine without Python, or without a way to the packages, has failed one test, and is told what it lacks. */
+async function runPython(folder) {
+  try {
+    const python = pythonForTests();
+    const checked = pythonChecks(python).map((stage) => asCounts(run(stage)));
+    const report = join(folder, 'pytest.xml');
+    return [...checked, runCounted(await pythonTests(python, report), () => pytestCounts(report))];
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    process.stdout.write(`\n── python: FAILED (${error.code}: ${error.message})\n`);
+    return [asCounts(false)];
+  }
 }
 
 /** The mocha command for a part: with files named, the ones that .mocharc.json lists must not be added to them. */
@@ -89,7 +112,7 @@ async function runAll(folder) {
   results.push(runTests(tests, folder));
   const covered = run(ratchet);
   if (covered) suggestRaise();
-  return [...results, asCounts(covered)];
+  return [...results, asCounts(covered), ...(await runPython(folder))];
 }
 
 await runScript(async () => {

@@ -18,7 +18,16 @@ export const LAYERS: readonly (readonly string[])[] = [
   ['src/gap', 'src/report', 'src/registry', 'src/check'],
   ['envs', 'agents'],
   ['src/server', 'src/farm'],
-  ['src/index.ts', 'src/robots.ts', 'src/cli', 'src/worker.ts', 'src/env-worker.ts', 'src/model-worker.ts', 'src/browser.ts'],
+  [
+    'src/index.ts',
+    'src/robots.ts',
+    'src/roots.ts',
+    'src/cli',
+    'src/worker.ts',
+    'src/env-worker.ts',
+    'src/model-worker.ts',
+    'src/browser.ts',
+  ],
 ];
 const ROOTS = LAYERS[LAYERS.length - 1]!;
 

@@ -17,6 +17,7 @@ import { nodeRuntime } from './onnx/index.ts';
 import { mujocoEngine } from './physics/mujoco-engine.ts';
 import { rapierEngine } from './physics/rapier-engine.ts';
 import { Registry } from './registry/registry.ts';
+import { rootBeside } from './roots.ts';
 import { clockFrom } from './server/index.ts';
 import {
   evaluateTransitions as evaluateTransitionsOf,
@@ -28,12 +29,7 @@ import { nodeWorkers } from './vector/node-workers.ts';
 import type { ModelSource } from './world-model/model-folder.ts';
 import type { WorldModel } from './world-model/world-model.ts';
 
-/** Another root of this package: TypeScript in a checkout, JavaScript in a package. */
-function rootBeside(name: string): URL {
-  return new URL(`./${name}${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
-}
-
-/** The registry behind `make`: every env of the package, on Rapier and onnxruntime-node. */
+/** The registry behind `make`: every env of the package, on Rapier and ONNX Runtime. */
 export const registry = new Registry({
   tasks: envs,
   engines: { rapier: rapierEngine, mujoco: mujocoEngine },

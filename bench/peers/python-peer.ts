@@ -1,19 +1,16 @@
 /** Programs in Python that we are compared with: installed once, outside the tree; asked one question at a time over their standard streams. */
-import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { pythonWith as environmentWith, PythonMissing } from '../../scripts/python-env.mjs';
 import { Absent } from '../verify/row.ts';
 
 /** The packages that are asked for need it. */
 const OLDEST_PYTHON = [3, 11] as const;
-const INSTALL_LIMIT_s = 600;
 /** The longest a question may take. */
 export const ANSWER_LIMIT_s = 300;
-const isWindows = process.platform === 'win32';
 
 function pathOf(file: string): string {
   return fileURLToPath(new URL(file, import.meta.url));
@@ -24,57 +21,17 @@ export function peerCache(environment: NodeJS.ProcessEnv = process.env): string 
   return join(environment.XDG_CACHE_HOME || join(homedir(), '.cache'), 'groundtwin', 'peers');
 }
 
-/** One environment for each list of packages. */
-export function environmentName(name: string, requirements: string): string {
-  return `${name}-${createHash('sha256').update(requirements).digest('hex').slice(0, 12)}`;
-}
-
 /**
  * A Python that has the packages of a requirements file beside this one; they are installed when asked for the first time.
  * @returns its path. @throws Absent where there is no Python or no way to the packages.
  */
 export function pythonWith(name: string, requirementsFile: string, log: (line: string) => void, cache = peerCache()): string {
-  const requirements = pathOf(requirementsFile);
-  const folder = join(cache, environmentName(name, readFileSync(requirements, 'utf8')));
-  const python = (of: string) => (isWindows ? join(of, 'Scripts', 'python.exe') : join(of, 'bin', 'python'));
-  if (existsSync(join(folder, marker))) return python(folder);
-  const base = basePython();
-  log(`installing ${name} and what it needs for Python, once …`);
-  mkdirSync(cache, { recursive: true });
-  // Made under a name of its own and renamed when whole, so that two who install at once do not meet.
-  const making = `${folder}.${process.pid}`;
   try {
-    run(base, ['-m', 'venv', making], `a virtual environment of Python (${name})`);
-    run(
-      python(making),
-      ['-m', 'pip', 'install', '--quiet', '--no-input', '--disable-pip-version-check', '--only-binary=:all:', '-r', requirements],
-      `packages for Python (${name})`,
-    );
-    writeFileSync(join(making, marker), readFileSync(requirements));
-    if (!existsSync(folder)) renameSync(making, folder);
-  } finally {
-    rmSync(making, { recursive: true, force: true });
+    return environmentWith({ name, requirements: pathOf(requirementsFile), cache, oldest: OLDEST_PYTHON, log });
+  } catch (error) {
+    if (error instanceof PythonMissing) throw new Absent(error.message);
+    throw error;
   }
-  return python(folder);
-}
-
-/** Lies in an environment that is whole. */
-const marker = 'installed.txt';
-
-function basePython(): string {
-  const [major, minor] = OLDEST_PYTHON;
-  for (const command of isWindows ? ['python'] : ['python3', 'python']) {
-    const { status } = spawnSync(command, ['-c', `import sys, venv; sys.exit(sys.version_info < (${major}, ${minor}))`]);
-    if (status === 0) return command;
-  }
-  throw new Absent(`Python ${major}.${minor} or later with venv`);
-}
-
-function run(command: string, args: readonly string[], what: string): void {
-  const { status, stderr, error } = spawnSync(command, args, { encoding: 'utf8', timeout: INSTALL_LIMIT_s * 1000 });
-  if (status === 0) return;
-  const why = error?.message ?? stderr.trim().split('\n').at(-1);
-  throw new Absent(`${what}: ${why}`);
 }
 
 /** What a peer answers: plain data. */

@@ -3,7 +3,8 @@ import { compileTraining, type ParameterSpec, type TensorsByName } from '../../s
 import { grad } from '../../src/onnx/gradients.ts';
 import { GraphBuilder } from '../../src/onnx/graph-builder.ts';
 import { gaussianHead, gaussianLoss, type MlpSpec, mlp } from '../../src/onnx/modules.ts';
-import { nodeRuntime, type OnnxTensor } from '../../src/onnx/runtime.ts';
+import { nodeRuntime } from '../../src/onnx/node-runtime.ts';
+import type { OnnxTensor } from '../../src/onnx/runtime.ts';
 import { TrainingProgram } from '../../src/onnx/training-program.ts';
 import type { Tensor } from '../../src/onnx/types.ts';
 import { type EnsembleGolden, readGolden } from './onnx-goldens.ts';

@@ -16,6 +16,7 @@ import { Rng } from '../math/rng.ts';
 import { nodeRuntime } from '../onnx/index.ts';
 import { rapierEngine } from '../physics/rapier-engine.ts';
 import { renderReport, type TrainingCurves } from '../report/index.ts';
+import { rootBeside } from '../roots.ts';
 import { clockFrom, serve } from '../server/index.ts';
 import type { AnyTask } from '../task/task.ts';
 import { TaskEnv } from '../task/task-env.ts';
@@ -31,7 +32,6 @@ import { timeLimit } from '../wrappers/time-limit.ts';
 import { replayOf } from './replay.ts';
 import { describeRun, type RunDescription } from './run-description.ts';
 import { serverParts } from './server-parts.ts';
-import { workerEntry } from './worker-entry.ts';
 
 export const MAIN_TASK = 'CartPoleSwingUp-v0';
 /** First seed of the check's starts: episodes of training draw theirs from a generator, so these are fresh. */
@@ -115,7 +115,7 @@ interface Job {
 export async function runMainJob(options: MainJobOptions): Promise<MainJobResult> {
   const started_ms = performance.now();
   const config: MainJobConfig = { ...mainJobDefaults, ...options.config };
-  const description = describeRun({
+  const description = await describeRun({
     command: options.command ?? 'groundtwin demo',
     seeds: [options.seed],
     config: { ...config, planner: options.planner ?? cemDefaults },
@@ -220,7 +220,7 @@ async function train(job: Job, updates: number, stage: string): Promise<TrainedM
     seed: job.rng.uint32(),
     calibrationShare: job.config.calibrationShare,
     config: { ...ensembleDefaults, members: job.config.members },
-    fit: (fit, hooks) => fitInChild(workerEntry, fit, hooks),
+    fit: (fit, hooks) => fitInChild({ url: rootBeside('worker') }, fit, hooks),
     onProgress: (progress) => job.report({ stage, done: progress.update, of: progress.updates, note: `loss ${progress.loss.toFixed(2)}` }),
   });
   job.losses.splice(0, job.losses.length, ...trained.losses);

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { arch, cpus, platform, totalmem } from 'node:os';
+import { runtimeInUse } from '../onnx/index.ts';
 
 /** What must be known to make a result again. */
 export interface RunDescription {
@@ -12,8 +13,8 @@ export interface RunDescription {
   readonly date: string;
 }
 
-export function describeRun(parts: Pick<RunDescription, 'command' | 'seeds' | 'config'>): RunDescription {
-  return { ...parts, versions: versions(), machine: describeMachine(), date: new Date().toISOString() };
+export async function describeRun(parts: Pick<RunDescription, 'command' | 'seeds' | 'config'>): Promise<RunDescription> {
+  return { ...parts, versions: await versions(), machine: describeMachine(), date: new Date().toISOString() };
 }
 
 /** A command that a shell takes as it stands. @param options - by their names in code; what is false or absent is left out. */
@@ -32,16 +33,16 @@ export function describeMachine(): string {
   return `${platform()} ${arch()}, ${processors.length} × ${processors[0]?.model.trim() || 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB`;
 }
 
-/** Of this package, Node, and what results depend on. */
-export function versions(): Record<string, string> {
+/** Of this package, Node, and what results depend on: of the ONNX runtimes the one in use, if there is any. */
+export async function versions(): Promise<Record<string, string>> {
+  const runtime = await runtimeInUse().catch(() => undefined);
   const { version, dependencies } = packageJson();
-  const pinned = Object.entries(dependencies).filter(([name]) =>
-    ['@dimforge/rapier3d', 'onnxruntime-node', 'ws', 'msgpackr'].includes(name),
-  );
+  const pinned = Object.entries(dependencies).filter(([name]) => ['@dimforge/rapier3d', 'ws', 'msgpackr'].includes(name));
   return {
     groundtwin: version,
     node: process.versions.node,
     ...Object.fromEntries(pinned.map(([name, spec]) => [name, spec.replace(/^npm:.*@/, '')])),
+    ...(runtime && { [runtime.name]: runtime.version }),
   };
 }
 

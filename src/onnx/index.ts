@@ -29,10 +29,9 @@ export type { ModelLimits } from './isolated-runtime.ts';
 export { cpuKernels, type KernelTypes } from './kernels.ts';
 export { inspectModel, listOperators, type ModelInspection, type ModelValue } from './model-reader.ts';
 export * from './modules.ts';
+export { type NodeRuntimeOptions, nodeRuntime, runtimeInUse } from './node-runtime.ts';
 export * from './quantisation.ts';
 export {
-  type NodeRuntimeOptions,
-  nodeRuntime,
   type OnnxData,
   type OnnxLoadOptions,
   type OnnxRuntime,

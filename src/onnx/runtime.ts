@@ -63,46 +63,26 @@ export async function releaseAll(open: readonly { release(): Promise<void> }[]):
 /** What both packages of ONNX Runtime offer. */
 export type OrtModule = Pick<typeof import('onnxruntime-node'), 'InferenceSession' | 'Tensor' | 'env'>;
 
-/** One of the packages, and how its sessions are made. */
-interface OrtPackage {
-  readonly name: string;
-  readonly importRuntime: () => Promise<OrtModule>;
+/** One of the packages, loaded, and how its sessions are made. */
+export interface OrtPackage {
+  readonly name: 'onnxruntime-node' | 'onnxruntime-web';
+  readonly runtime: OrtModule;
   readonly sessionOptions: InferenceSession.SessionOptions;
 }
 
-export interface NodeRuntimeOptions {
-  /** Threads of one operator. Default 1: results must not depend on the machine's cores. */
-  readonly threads?: number;
-  /** How onnxruntime-node is imported; a test puts a failing one in. */
-  readonly importRuntime?: () => Promise<OrtModule>;
+/** @throws RUNTIME_MISSING with why the package `name` cannot be loaded. */
+export function runtimeMissing(runtime: OrtPackage['name'], error: unknown): never {
+  throw new GroundtwinError('RUNTIME_MISSING', { runtime, problem: messageOf(error) });
 }
 
-/** Models on onnxruntime-node: one thread, operators in sequence, all graph optimisations, only errors logged. The package is imported at the first load. */
-export function nodeRuntime(options: NodeRuntimeOptions = {}): OnnxRuntime {
-  return ortRuntime({
-    name: 'onnxruntime-node',
-    importRuntime: options.importRuntime ?? (() => import('onnxruntime-node')),
-    sessionOptions: {
-      executionProviders: ['cpu'],
-      intraOpNumThreads: options.threads ?? 1,
-      interOpNumThreads: 1,
-      executionMode: 'sequential',
-      graphOptimizationLevel: 'all',
-      logSeverityLevel: 3,
-    },
-  });
-}
-
-/** A runtime on one of the packages. */
-export function ortRuntime({ name, importRuntime, sessionOptions }: OrtPackage): OnnxRuntime {
+/** A runtime on one of the packages. @param findPackage - asked at each load; throws RUNTIME_MISSING when there is none. */
+export function ortRuntime(findPackage: () => Promise<OrtPackage>): OnnxRuntime {
   return {
     async load(bytes, loadOptions = {}) {
       const model = loadOptions.name ?? 'model';
       if (bytes.length > MAXIMUM_MODEL_BYTES)
         throw new GroundtwinError('MODEL_INVALID', { model, problem: `${bytes.length} bytes, more than ${MAXIMUM_MODEL_BYTES}` });
-      const runtime = await importRuntime().catch((error: unknown) => {
-        throw new GroundtwinError('RUNTIME_MISSING', { runtime: name, problem: messageOf(error) });
-      });
+      const { runtime, sessionOptions } = await findPackage();
       const session = await runtime.InferenceSession.create(bytes, sessionOptions).catch((error: unknown) => {
         throw new GroundtwinError('MODEL_INVALID', { model, problem: messageOf(error) });
       });

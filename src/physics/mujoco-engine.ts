@@ -1,4 +1,5 @@
 import type { MainModule } from '@mujoco/mujoco';
+import { importOptional } from '../core/optional-package.ts';
 import type { PhysicsEngine } from '../core/physics-world.ts';
 import type { EngineSettings, MujocoSettings, SceneSpec } from '../core/scene-spec.ts';
 import { GroundtwinError } from '../errors.ts';
@@ -15,7 +16,7 @@ let loaded: Promise<PhysicsEngine> | undefined;
  * @throws ENGINE_MISSING when the package is not installed or does not start.
  */
 export function mujocoEngine(): Promise<PhysicsEngine> {
-  loaded ??= loadMujoco(() => import('@mujoco/mujoco'));
+  loaded ??= loadMujoco(() => importOptional('@mujoco/mujoco', () => import('@mujoco/mujoco')));
   return loaded;
 }
 

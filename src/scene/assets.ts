@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { filesIn, type RobotFiles } from './files.ts';
 import { parseMjcf, type RobotFile } from './mjcf.ts';
 
-/** The package's assets as seen from src/scene, and from dist/src/scene. */
-const candidates = ['../../assets/', '../../../assets/'].map((path) => fileURLToPath(new URL(path, import.meta.url)));
+/** The package's assets as seen from the bundle, from src/scene, and from dist/src/scene. */
+const candidates = ['./assets/', '../../assets/', '../../../assets/'].map((path) => fileURLToPath(new URL(path, import.meta.url)));
 const texts = new Map<string, string>();
 const robots = new Map<string, RobotFile>();
 let files: RobotFiles | undefined;

@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import { PILE_STEP_s, pileMjcf, pilePositions, pileScene } from '../../bench/peers/pile.ts';
-import { environmentName, Peer, peerCache, readAnswer } from '../../bench/peers/python-peer.ts';
+import { Peer, peerCache, readAnswer } from '../../bench/peers/python-peer.ts';
 import { speedOf, timeInTurns } from '../../bench/speed/turns.ts';
 import { gymnasiumRows, pileTimings, type Track, trackError } from '../../bench/verify/gymnasium-rows.ts';
+import { environmentName } from '../../scripts/python-env.mjs';
 import { registry } from '../../src/index.ts';
 import { Rng } from '../../src/math/rng.ts';
 import { sample, type TypedArray } from '../../src/spaces/space.ts';

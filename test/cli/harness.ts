@@ -65,9 +65,9 @@ export interface Launched {
 
 const launcher = fileURLToPath(new URL('../../bin/groundtwin.mjs', import.meta.url));
 
-/** The launcher in a process group of its own, as a shell starts it. */
-export function launch(argv: readonly string[]): Launched {
-  const child = spawn(process.execPath, [launcher, ...argv], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+/** A program, the launcher if none is named, in a process group of its own, as a shell starts it. Its standard input is empty, or a pipe. */
+export function launch(argv: readonly string[], { program = launcher, stdin = 'ignore' as 'ignore' | 'pipe' } = {}): Launched {
+  const child = spawn(process.execPath, [program, ...argv], { detached: true, stdio: [stdin, 'pipe', 'pipe'] });
   const said = { out: '', err: '' };
   const waiting = new Set<() => void>();
   const wake = () => {

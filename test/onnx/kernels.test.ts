@@ -4,7 +4,8 @@ import { networkNames, trainingNetwork } from '../../bench/peers/training-networ
 import { GraphBuilder } from '../../src/onnx/graph-builder.ts';
 import { cpuKernels, type KernelTypes } from '../../src/onnx/kernels.ts';
 import { inspectModel } from '../../src/onnx/model-reader.ts';
-import { nodeRuntime, type OnnxRuntime, type OnnxTensor } from '../../src/onnx/runtime.ts';
+import { nodeRuntime } from '../../src/onnx/node-runtime.ts';
+import type { OnnxRuntime, OnnxTensor } from '../../src/onnx/runtime.ts';
 import { type DataType, pack, type Tensor, type TensorData } from '../../src/onnx/types.ts';
 import { webRuntime } from '../../src/onnx/web-runtime.ts';
 import { type KernelCase, kernelCases } from './kernel-cases.ts';

@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { GroundtwinError } from '../../src/errors.ts';
 import { GraphBuilder } from '../../src/onnx/graph-builder.ts';
 import { inspectModel, listOperators, MAXIMUM_GRAPH_DEPTH } from '../../src/onnx/model-reader.ts';
+import { nodeRuntime } from '../../src/onnx/node-runtime.ts';
 import { ProtobufWriter, protobufFields } from '../../src/onnx/protobuf.ts';
-import { nodeRuntime } from '../../src/onnx/runtime.ts';
 import { thrown } from './run-graph.ts';
 
 function nestedModel(): Uint8Array<ArrayBuffer> {

@@ -1,6 +1,7 @@
 import { GroundtwinError } from '../../src/errors.ts';
 import type { GraphBuilder } from '../../src/onnx/graph-builder.ts';
-import { nodeRuntime, type OnnxTensor } from '../../src/onnx/runtime.ts';
+import { nodeRuntime } from '../../src/onnx/node-runtime.ts';
+import type { OnnxTensor } from '../../src/onnx/runtime.ts';
 
 /** Loads what `builder` holds, runs it once and releases it. */
 export async function runGraph(builder: GraphBuilder, feeds: Record<string, OnnxTensor> = {}): Promise<Record<string, OnnxTensor>> {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { GraphBuilder } from '../../src/onnx/graph-builder.ts';
-import { nodeRuntime } from '../../src/onnx/runtime.ts';
+import { nodeRuntime, runtimeInUse } from '../../src/onnx/node-runtime.ts';
 import { floats, numbers, rejected } from './run-graph.ts';
 
 function doubling(): Uint8Array {
@@ -35,8 +35,21 @@ describe('onnx runtime', () => {
     expect((await rejected(() => session.run({ x: floats([1, 2], [1, 2]) }))).message).to.match(/was released/);
   });
 
-  it('says how to install the runtime when it cannot be imported', async () => {
-    const runtime = nodeRuntime({ importRuntime: () => Promise.reject(new Error('no binaries here')) });
+  const importRuntime = () => Promise.reject(new Error('no binaries here'));
+
+  it('computes in WebAssembly where the native package cannot be imported, and says so', async () => {
+    const session = await nodeRuntime({ importRuntime }).load(doubling());
+    expect(numbers((await session.run({ x: floats([1, 2], [1, 2]) })).y)).to.deep.equal([2, 4]);
+    await session.release();
+    const [native, fallback] = [await runtimeInUse(), await runtimeInUse({ importRuntime })];
+    expect([native.name, fallback.name]).to.deep.equal(['onnxruntime-node', 'onnxruntime-web']);
+    expect(fallback.version)
+      .to.match(/^\d+\.\d+\.\d+$/)
+      .and.to.equal(native.version);
+  });
+
+  it('says how to install the runtime when neither can be imported', async () => {
+    const runtime = nodeRuntime({ importRuntime, importFallback: () => Promise.reject(new Error('no WebAssembly either')) });
     const error = await rejected(() => runtime.load(doubling()));
     expect(error.code).to.equal('RUNTIME_MISSING');
     expect(error.message).to.match(/no binaries here\. Install it with npm install onnxruntime-node/);

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { compileTraining, type TrainingSpec } from '../../src/onnx/compile-training.ts';
 import { inspectModel } from '../../src/onnx/model-reader.ts';
-import { nodeRuntime } from '../../src/onnx/runtime.ts';
+import { nodeRuntime } from '../../src/onnx/node-runtime.ts';
 import { cosineSchedule, linearSchedule, scheduleValues, withWarmUp } from '../../src/onnx/schedules.ts';
 import { TrainingProgram } from '../../src/onnx/training-program.ts';
 import { thrown } from './run-graph.ts';

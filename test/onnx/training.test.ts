@@ -6,7 +6,7 @@ import { compileInference } from '../../src/onnx/compile-inference.ts';
 import { compileTraining, type TrainingSpec } from '../../src/onnx/compile-training.ts';
 import { inspectModel } from '../../src/onnx/model-reader.ts';
 import { gaussianHead, gaussianLoss, type MlpSpec, meanSquaredError, mlp, mlpParameters } from '../../src/onnx/modules.ts';
-import { nodeRuntime } from '../../src/onnx/runtime.ts';
+import { nodeRuntime } from '../../src/onnx/node-runtime.ts';
 import { TrainingProgram } from '../../src/onnx/training-program.ts';
 import { floats, numbers, rejected, thrown } from './run-graph.ts';
 

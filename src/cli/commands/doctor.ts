@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { make } from '../../index.ts';
-import { compileInference, nodeRuntime } from '../../onnx/index.ts';
+import { compileInference, nodeRuntime, runtimeInUse } from '../../onnx/index.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { type Finish, withCommon } from '../options.ts';
 import { describeMachine, versions } from '../run-description.ts';
@@ -32,7 +32,7 @@ export function addDoctor(program: Command, finish: Finish): void {
       const fine = findings.every((finding) => finding.fine);
       const rows = findings.map(({ what, fine: ok, says }) => [ok ? 'ok' : 'MISSING', what, says]);
       terminal(options.json ?? false).result(
-        { fine, findings, versions: versions(), machine: describeMachine() },
+        { fine, findings, versions: await versions(), machine: describeMachine() },
         `${table(rows)}\n${describeMachine()}`,
       );
       finish(fine ? exitCodes.ok : exitCodes.missing);
@@ -58,7 +58,7 @@ async function physics(): Promise<string> {
   await env.reset({ seed: 1 });
   await env.step(1);
   await env.close();
-  return `Rapier ${versions()['@dimforge/rapier3d']} steps`;
+  return `Rapier ${(await versions())['@dimforge/rapier3d']} steps`;
 }
 
 /** Optional: only `engine: 'mujoco'` needs it. */
@@ -82,7 +82,9 @@ async function runtime(): Promise<string> {
   const { y } = await session.run({ x: { type: 'float32', data: Float32Array.of(1), dims: [1, 1] } });
   await session.release();
   if ((y!.data as Float32Array)[0] !== 2) throw new Error('the ONNX runtime computes 1 + 1 wrongly');
-  return `onnxruntime-node ${versions()['onnxruntime-node']}, native, CPU`;
+  const { name, version } = await runtimeInUse();
+  const kind = name === 'onnxruntime-node' ? 'native' : 'WebAssembly, several times slower than onnxruntime-node, which is not installed';
+  return `${name} ${version}, CPU, ${kind}`;
 }
 
 function loopback(): Promise<string> {

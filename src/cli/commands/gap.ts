@@ -66,7 +66,7 @@ async function gap(options: GapOptions): Promise<number> {
   const training = dataBeside(task, folder, 'training.bin', options.training);
   const truth = await registry.truth(task, 16);
   const { json: _, out: __, ...given } = options;
-  const description = describeRun({ command: commandLine('gap', given), seeds: [options.seed], config: { ...options } });
+  const description = await describeRun({ command: commandLine('gap', given), seeds: [options.seed], config: { ...options } });
   const report = await runGap({
     truth,
     subject: async (lanes) => new TaskEnv(task, new ModelDynamics(task, model, lanes), lanes),

@@ -4,6 +4,7 @@ import { registry } from '../../index.ts';
 import { clockFrom, type Logger, serve } from '../../server/index.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { type Finish, portNumber, withCommon } from '../options.ts';
+import { ownerGone } from '../owner.ts';
 import { packageJson } from '../run-description.ts';
 import { serverParts } from '../server-parts.ts';
 import { terminal } from '../terminal.ts';
@@ -16,6 +17,7 @@ interface ServeOptions {
   readonly allowOrigin: readonly string[];
   readonly models?: string;
   readonly insecure?: boolean;
+  readonly owned?: boolean;
 }
 
 export function addServe(program: Command, finish: Finish): void {
@@ -27,6 +29,7 @@ export function addServe(program: Command, finish: Finish): void {
     .option('--allow-origin <origin...>', 'origins of web pages that may connect', [])
     .option('--models <folder>', 'folder of models that clients may name')
     .option('--insecure', 'allow other interfaces without TLS')
+    .option('--owned', 'for a program that starts it: end when standard input closes, and not by Ctrl-C or SIGTERM')
     .action(async (options: ServeOptions) => finish(await serveUntilInterrupted(options)));
 }
 
@@ -43,18 +46,24 @@ async function serveUntilInterrupted(options: ServeOptions): Promise<number> {
     logger: jsonLogger(),
     serverVersion: packageJson().version,
   });
+  // Before anyone is told of it and can want it to end.
+  const end = options.owned ? ownerGone() : interrupted();
   // A token that was given, by a variable perhaps, is not repeated on a screen.
   const given = server.token === options.token;
   screen.result(
     { url: server.url, port: server.port, ...(given ? {} : { token: server.token }) },
     [`Serving at ${server.url}`, ...(given ? [] : [`Token: ${server.token}`]), 'Ctrl-C ends it.'].join('\n'),
   );
-  await new Promise<void>((done) => {
-    process.once('SIGINT', done);
-    process.once('SIGTERM', done);
-  });
+  await end;
   await server.close();
   return exitCodes.ok;
+}
+
+function interrupted(): Promise<void> {
+  return new Promise((done) => {
+    process.once('SIGINT', () => done());
+    process.once('SIGTERM', () => done());
+  });
 }
 
 /** One JSON line an event on stderr; no payloads, no tokens reach it. */

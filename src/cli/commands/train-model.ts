@@ -7,6 +7,7 @@ import { registry } from '../../index.ts';
 import { Rng } from '../../math/rng.ts';
 import { nodeRuntime } from '../../onnx/index.ts';
 import { renderLearning } from '../../report/index.ts';
+import { rootBeside } from '../../roots.ts';
 import type { AnyTask } from '../../task/task.ts';
 import { accurateEnsemble, ensembleDefaults } from '../../world-model/ensemble.ts';
 import { checkpointsIn } from '../../world-model/fit-checkpoint.ts';
@@ -22,7 +23,6 @@ import { mainJobDefaults } from '../main-job.ts';
 import { count, countOrNone, envOption, type Finish, memberCount, requirePlaceFor, withCommon } from '../options.ts';
 import { commandLine, describeRun, versions } from '../run-description.ts';
 import { terminal } from '../terminal.ts';
-import { workerEntry } from '../worker-entry.ts';
 
 interface TrainOptions {
   readonly json?: boolean;
@@ -93,14 +93,14 @@ async function trainModel(options: TrainOptions): Promise<number> {
   if (options.restart) removeFile(checkpoint);
   let resumedFrom: number | null = null;
   const fit = async (job: FitJob, hooks: FitHooks) => {
-    const checkpoints = checkpointsIn(checkpoint, job, options.checkpointEvery, trainingVersions());
+    const checkpoints = checkpointsIn(checkpoint, job, options.checkpointEvery, await trainingVersions());
     const save: typeof checkpoints.save = (state) => {
       writeMetrics(out, state.losses);
       checkpoints.save(state);
     };
     resumedFrom = checkpoints.from?.update ?? null;
     if (resumedFrom !== null) screen.note(`Going on from update ${resumedFrom} of the interrupted training in ${options.out}`);
-    return fitInChild(workerEntry, job, { ...hooks, checkpoints: { ...checkpoints, save } }).finally(stop.release);
+    return fitInChild({ url: rootBeside('worker') }, job, { ...hooks, checkpoints: { ...checkpoints, save } }).finally(stop.release);
   };
   const stop = interruption();
   const recipe = options.accurate ? accurateEnsemble : ensembleDefaults;
@@ -121,7 +121,7 @@ async function trainModel(options: TrainOptions): Promise<number> {
     : trainEnsemble(task, data, training)
   ).finally(stop.release);
   screen.settle();
-  writeRun(out, options, trained, data.count);
+  await writeRun(out, options, trained, data.count);
   if (!trained.stopped) removeFile(checkpoint);
   const trust = heldOut && !trained.stopped ? await trustOf(task, trained, data, heldOut, options) : undefined;
   if (trust) writeModel(out, { ...trained.manifest, trust }, trained.predict);
@@ -145,8 +145,8 @@ async function trainModel(options: TrainOptions): Promise<number> {
 }
 
 /** Of all that bits of a training depend on. */
-function trainingVersions(): Record<string, string> {
-  return Object.fromEntries(Object.entries(versions()).filter(([name]) => ['groundtwin', 'node', 'onnxruntime-node'].includes(name)));
+async function trainingVersions(): Promise<Record<string, string>> {
+  return Object.fromEntries(Object.entries(await versions()).filter(([name]) => /^(groundtwin|node|onnxruntime-.*)$/.test(name)));
 }
 
 function noteOf({ loss, heldOut }: FitProgress): string {
@@ -172,12 +172,12 @@ function summaryOf({ env, updates, patience }: TrainOptions, trained: TrainedMod
 }
 
 /** All that is known when training is over, or stopped: each file is the same however often it was interrupted, but for the date. */
-function writeRun(out: string, options: TrainOptions, trained: TrainedModel, transitions: number): void {
+async function writeRun(out: string, options: TrainOptions, trained: TrainedModel, transitions: number): Promise<void> {
   const { json: _, restart: __, ...config } = options;
   writeModel(out, trained.manifest, trained.predict);
   writeFileAtomically(
     join(out, 'config.json'),
-    `${JSON.stringify(describeRun({ command: commandLine('train-model', config), seeds: [options.seed], config }), null, 1)}\n`,
+    `${JSON.stringify(await describeRun({ command: commandLine('train-model', config), seeds: [options.seed], config }), null, 1)}\n`,
   );
   writeMetrics(out, trained.losses);
   const page = renderLearning({
