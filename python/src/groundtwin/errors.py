@@ -12,14 +12,17 @@ from typing import Any
 from gymnasium import error as gym_error
 
 __all__ = [
+    "CallUnsupportedError",
     "CapacityError",
     "ClosedError",
     "ConnectionFailedError",
+    "DependencyMissingError",
     "GroundtwinError",
     "InvalidActionError",
     "InvalidOptionError",
     "ModelMissingError",
     "NotResetError",
+    "NotTakenError",
     "OptionTypeError",
     "RenderUnavailableError",
     "RequestTimeoutError",
@@ -96,6 +99,14 @@ class RenderUnavailableError(GroundtwinError, gym_error.UnsupportedMode):
     """The env cannot be drawn like that."""
 
 
+class CallUnsupportedError(GroundtwinError, NotImplementedError):
+    """What the env stands on cannot do this."""
+
+
+class DependencyMissingError(GroundtwinError, gym_error.DependencyNotInstalled):
+    """Something is not installed where the server runs."""
+
+
 class ConnectionFailedError(GroundtwinError, ConnectionError):
     """No connection to the server, or it was lost for good."""
 
@@ -114,6 +125,10 @@ class CapacityError(GroundtwinError, RuntimeError):
 
 class ServerError(GroundtwinError, RuntimeError):
     """The server failed, or says something this version does not know."""
+
+
+class NotTakenError(ServerError):
+    """The server could not read a request at all: more values than a message may hold, as a rule."""
 
 
 _CLASSES: dict[str, type[GroundtwinError]] = {
@@ -148,6 +163,12 @@ _CLASSES: dict[str, type[GroundtwinError]] = {
     "CONNECTION_TIMEOUT": RequestTimeoutError,
     "REQUEST_TIMEOUT": RequestTimeoutError,
     "STEP_DEADLINE": RequestTimeoutError,
+    "ROLLOUT_TOO_LONG": ValueRefusedError,
+    "UPLOAD_INVALID": ValueRefusedError,
+    "BLOB_UNKNOWN": ValueRefusedError,
+    "CALL_UNSUPPORTED": CallUnsupportedError,
+    "ENGINE_MISSING": DependencyMissingError,
+    "RUNTIME_MISSING": DependencyMissingError,
     "CAPACITY": CapacityError,
     "SERVER_BUSY": CapacityError,
 }
@@ -160,14 +181,31 @@ def make_error(
     return _CLASSES.get(code, ServerError)(code, message, details, retryable)
 
 
+def outside_space(d: dict[str, Any]) -> str:
+    """Message of ACTION_OUTSIDE_SPACE."""
+    where = "" if d.get("lane") is None else f" of lane {d['lane']}"
+    wrong = "no integer within" if d.get("isWhole") else "outside"
+    way = (
+        "Give one of those integers"
+        if d.get("isWhole")
+        else "Clip it, or wrap the env in gymnasium.wrappers.ClipAction"
+    )
+    return f"{d.get('env')}: action[{d.get('index')}]{where} is {d.get('value')}, {wrong} [{d.get('low')}, {d.get('high')}]. {way}."
+
+
+#: Messages whose way out is another one in Python.
+_IN_PYTHON = {"ACTION_OUTSIDE_SPACE": outside_space}
+
+
 def from_wire(form: Any) -> GroundtwinError:
     """An error as it travels, ``{code, message, details?, retryable}``, as an exception."""
     if not isinstance(form, dict) or not isinstance(form.get("code"), str) or not isinstance(form.get("message"), str):
         return make_error("BAD_MESSAGE", "Bad message: error must be an error with code, message and retryable.")
     details = form.get("details")
+    in_python = _IN_PYTHON.get(form["code"])
     return make_error(
         form["code"],
-        form["message"],
+        in_python(details) if in_python and isinstance(details, dict) else form["message"],
         details if isinstance(details, dict) else None,
         bool(form.get("retryable", False)),
     )
