@@ -72,11 +72,21 @@ export class Peer {
     this.child.on('close', (code, signal) => this.stop(new Error(`the peer ended (${code ?? signal}): ${this.complaints.trim()}`)));
   }
 
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
   /** @throws when it fails, ends or takes too long. */
-  async ask<A extends object>(question: object, limit_s = ANSWER_LIMIT_s): Promise<A> {
+  ask<A extends object>(question: object, limit_s = ANSWER_LIMIT_s): Promise<A> {
+    const answer = this.told<A>(limit_s);
+    this.child.stdin.write(`${JSON.stringify(question)}\n`);
+    return answer;
+  }
+
+  /** Its next line, of one that speaks unasked. @throws as `ask` does. */
+  async told<A extends object>(limit_s = ANSWER_LIMIT_s): Promise<A> {
     if (this.end) throw this.end;
     const line = new Promise<string>((resolve, reject) => this.waiting.push({ resolve, reject }));
-    this.child.stdin.write(`${JSON.stringify(question)}\n`);
     const timer = setTimeout(() => this.stop(new Error(`the peer did not answer within ${limit_s} s`)), limit_s * 1000);
     try {
       return readAnswer(await line) as A;
@@ -106,6 +116,28 @@ export function gymnasiumPeer(log: (line: string) => void): Peer {
 export function torchPeer(log: (line: string) => void): Peer {
   const python = pythonWith('torch', 'torch-requirements.txt', log);
   return new Peer(python, ['-u', pathOf('torch_peer.py')], { ...process.env, OMP_NUM_THREADS: '1', CUDA_VISIBLE_DEVICES: '' });
+}
+
+/** Our client of the checkout, which plays what it is given. @throws Absent. */
+export function playPeer(log: (line: string) => void): Peer {
+  return new Peer(clientPython(log), ['-u', pathOf('python_play.py')], clientEnvironment);
+}
+
+/** A Python that our client of the checkout runs on, with `clientEnvironment`. @throws Absent. */
+export function clientPython(log: (line: string) => void): string {
+  return pythonWith('remote', 'remote-requirements.txt', log);
+}
+
+/** Where Python finds the package of this checkout. */
+export const clientEnvironment: NodeJS.ProcessEnv = {
+  ...process.env,
+  PYTHONPATH: pathOf('../../python/src'),
+  OMP_NUM_THREADS: '1',
+};
+
+/** Our client of the checkout, Gymnasium's vector env and OpenEnv: ways to step what lives elsewhere. @throws Absent. */
+export function remotePeer(log: (line: string) => void): Peer {
+  return new Peer(clientPython(log), ['-u', pathOf('remote_peer.py')], clientEnvironment);
 }
 
 /** Minari, pyarrow, mcap and rosbags: what others read and write episodes with. @throws Absent. */

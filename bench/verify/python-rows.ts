@@ -1,0 +1,8 @@
+import { pythonBitsRows } from './python-bits-rows.ts';
+import { pythonFaultRows } from './python-fault-rows.ts';
+import { pythonInstallRows } from './python-install-rows.ts';
+import { pythonSpeedRows } from './python-speed-rows.ts';
+import type { Row } from './row.ts';
+
+/** The Python client: what a Gymnasium user meets. */
+export const pythonRows: readonly Row[] = [...pythonBitsRows, ...pythonSpeedRows, ...pythonInstallRows, ...pythonFaultRows];
