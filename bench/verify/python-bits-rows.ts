@@ -50,14 +50,14 @@ async function play(env: VectorEnv, actions: readonly Values[]): Promise<Buffer>
 }
 
 /** Bytes that differ, all of what one has more than the other included. */
-function differing(left: Uint8Array, right: Uint8Array): number {
+export function differing(left: Uint8Array, right: Uint8Array): number {
   let count = Math.abs(left.length - right.length);
   for (let i = 0; i < Math.min(left.length, right.length); i++) count += Number(left[i] !== right[i]);
   return count;
 }
 
-/** What lane 0 of a batch saw, whose rows are as long in every batch. */
-function firstLane(played: Buffer, lanes: number, rowBytes: number): Buffer {
+/** What lane 0 of a batch saw. @param rowBytes - of one lane's observation. */
+export function firstLane(played: Buffer, lanes: number, rowBytes: number): Buffer {
   const [observation, rest] = [rowBytes * lanes, [8, 1, 1]];
   const parts: Buffer[] = [];
   let at = 0;

@@ -3,17 +3,25 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { root } from '../machine.ts';
 import { clientEnvironment, clientPython } from '../peers/python-peer.ts';
 import type { Context, Measured, Row } from './row.ts';
+import { runNode } from './run-node.ts';
 
 const trials = 200;
 
+interface Program {
+  readonly args?: readonly string[];
+  /** On its standard input. */
+  readonly question?: object;
+  readonly environment?: NodeJS.ProcessEnv;
+}
+
 /** Runs a program of peers/ to its end, a JSON line at a time. @throws when it fails. */
-async function linesOf<L>(context: Context, file: string, args: readonly string[], question: object | null, onLine: (line: L) => void) {
+async function linesOf<L>(context: Context, file: string, { args = [], question, environment }: Program, onLine: (line: L) => void) {
   const program = fileURLToPath(new URL(`../peers/${file}`, import.meta.url));
-  const child = spawn(clientPython(context.log), ['-u', program, ...args], { env: clientEnvironment, stdio: ['pipe', 'pipe', 'inherit'] });
-  child.stdin.end(question === null ? '' : `${JSON.stringify(question)}\n`);
+  const env = { ...clientEnvironment, ...environment };
+  const child = spawn(clientPython(context.log), ['-u', program, ...args], { env, stdio: ['pipe', 'pipe', 'inherit'] });
+  child.stdin.end(question === undefined ? '' : `${JSON.stringify(question)}\n`);
   const ended = new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve));
   for await (const line of createInterface({ input: child.stdout })) onLine(JSON.parse(line) as L);
   const code = await ended;
@@ -27,11 +35,20 @@ interface Trial {
   readonly seconds: number;
 }
 
+/** The server as the wheel has it. */
+async function bundledServer({ folder }: Context): Promise<string> {
+  const { code, err } = await runNode([join('scripts', 'bundle.mjs'), '--outDir', join(folder, 'server')]);
+  if (code !== 0) throw new Error(`the server was not bundled: ${err.slice(-500)}`);
+  return join(folder, 'server', 'groundtwin.js');
+}
+
 async function faults(context: Context): Promise<Measured> {
   const done: Trial[] = [];
   const seed = Number(process.env.GROUNDTWIN_SEED ?? 1);
-  const server = [process.execPath, join(root, 'bin', 'groundtwin.mjs')];
-  await linesOf<Trial>(context, 'python_faults.py', ['trials', ...server], { trials, seed }, (trial) => {
+  const server = await bundledServer(context);
+  const environment = { GROUNDTWIN_SERVER: server, GROUNDTWIN_NODE: process.execPath };
+  const question = { trials, seed };
+  await linesOf<Trial>(context, 'python_faults.py', { args: ['trials', process.execPath, server], question, environment }, (trial) => {
     done.push(trial);
     if (trial.wrong.length > 0) context.log(`${trial.kind}: ${trial.wrong.join('; ')}`);
     else if (done.length % 20 === 0) context.log(`${done.length} of ${trials} trials`);
@@ -52,7 +69,7 @@ interface Case {
 
 async function badInput(context: Context): Promise<Measured> {
   const cases: Case[] = [];
-  await linesOf<Case>(context, 'python_bad_input.py', [], null, (one) => void cases.push(one));
+  await linesOf<Case>(context, 'python_bad_input.py', {}, (one) => void cases.push(one));
   const failed = cases.filter(({ wrong }) => wrong !== '');
   return { measured: failed.length, raw: { cases: cases.length, failed } };
 }
