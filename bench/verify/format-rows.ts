@@ -9,7 +9,7 @@ import { Rng } from '../../src/math/rng.ts';
 import { box, dict, discrete, sample, type TypedArray, type Values } from '../../src/spaces/space.ts';
 import { formatsPeer, type Peer } from '../peers/python-peer.ts';
 import type { Context, Measured, Row } from './row.ts';
-import { runNode } from './run-node.ts';
+import { groundtwin } from './run-node.ts';
 
 /** Of each recording and of what other tools write. */
 const episodesEach = 3;
@@ -273,12 +273,6 @@ async function readTheirs(peer: Peer, context: Context, format: 'minari' | 'lero
       requireSame(Array.from(episode.truncated, Boolean), theirs.truncated, 'truncations');
     }
   });
-}
-
-async function groundtwin(...args: readonly string[]): Promise<Plain> {
-  const { code, out, err } = await runNode([join('bin', 'groundtwin.mjs'), ...args, '--json']);
-  require(code === 0, `groundtwin ${args[0]} ended with ${code}: ${err.slice(-300)}`);
-  return JSON.parse(out) as Plain;
 }
 
 /** A data set that Minari wrote becomes transitions, and a model learns from them. */

@@ -25,6 +25,13 @@ export function runNode(args: readonly string[]): Promise<Ended> {
   });
 }
 
+/** A command of this checkout. @returns what it prints with `--json`. @throws unless it ends with 0. */
+export async function groundtwin(...args: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
+  const { code, out, err } = await runNode([join('bin', 'groundtwin.mjs'), ...args, '--json']);
+  if (code !== 0) throw new Error(`groundtwin ${args[0]} ended with ${code}: ${err.slice(-300)}`);
+  return JSON.parse(out);
+}
+
 /** A benchmark in a process of its own: V8 compiles hot code for all that ran before, so rows would depend on their order. */
 export async function benchAlone(name: string): Promise<readonly BenchRow[]> {
   const { code, out, err } = await runNode(['--import', 'tsx', join('bench', 'main.ts'), name, '--json']);
