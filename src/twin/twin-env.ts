@@ -7,7 +7,7 @@ import { packSections, unpackSections } from '../core/sections.ts';
 import { elementDifference, type StateEntry } from '../core/state-spec.ts';
 import { RecentTransitions } from '../data/recent-transitions.ts';
 import type { Transitions } from '../data/transitions.ts';
-import { GroundtwinError } from '../errors.ts';
+import { GroundtwinError, isGroundtwinError } from '../errors.ts';
 import { rowOf, type Space, type Values } from '../spaces/space.ts';
 import type { Params } from '../task/task.ts';
 import type { TaskEnv } from '../task/task-env.ts';
@@ -149,14 +149,14 @@ export class TwinEnv implements Backend {
     if (parts.length !== (this.drift ? 3 : 2))
       throw new GroundtwinError('SNAPSHOT_INVALID', { problem: 'it does not hold both sides of a twin' });
     if (!isSavedTwin(head)) throw new GroundtwinError('SNAPSHOT_INVALID', { problem: 'its twin part is not readable' });
-    const before = this.truth.save(lane);
+    const before = this.truthNow(lane);
     const watched = this.drift?.save(lane);
     this.truth.load(lane, parts[0]!);
     try {
       this.drift?.load(lane, parts[2]!);
       this.model.load(lane, parts[1]!);
     } catch (error) {
-      this.truth.load(lane, before);
+      if (before) this.truth.load(lane, before);
       if (watched) this.drift!.load(lane, watched);
       throw error;
     }
@@ -175,6 +175,16 @@ export class TwinEnv implements Backend {
   async close(): Promise<void> {
     await this.truth.close();
     await this.model.close();
+  }
+
+  /** A lane's truth, to go back to; undefined for one that was never reset, of which there is none. */
+  private truthNow(lane: number): Uint8Array | undefined {
+    try {
+      return this.truth.save(lane);
+    } catch (error) {
+      if (isGroundtwinError(error, 'ENV_NOT_RESET')) return undefined;
+      throw error;
+    }
   }
 
   /** Begins the model's episode in truth's state. Truth has drawn its start already: the model must go on drawing from there. */

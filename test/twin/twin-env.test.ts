@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { VectorStepResult } from '../../src/core/vector-env.ts';
 import { isGroundtwinError } from '../../src/errors.ts';
+import { rowOf } from '../../src/spaces/space.ts';
 import { TaskEnv } from '../../src/task/task-env.ts';
 import { TwinEnv, type TwinOptions } from '../../src/twin/twin-env.ts';
 import { SyncVectorEnv } from '../../src/vector/sync-vector-env.ts';
@@ -157,6 +158,22 @@ describe('a twin', () => {
         await env.restore(moment);
         expect(await next(), `${JSON.stringify(resync)} after ${before}`).to.deep.equal(first);
       }
+  });
+
+  it('begins lanes on real physics that were never reset', async () => {
+    const registry = registryOf(goalArm);
+    const model = new StubModel(manifestFor(goalArm), ({ state }) => ({ sample: Array.from(state) }));
+    const make = (lanes: number) => registry.makeVector(goalArm.id, { backend: 'twin', model, lanes });
+    const [env, fresh] = [await make(1), await make(3)];
+    await env.reset({ seed: 4 });
+    await env.step(new Float32Array(2).fill(0.5));
+    const moment = await env.snapshot();
+    for (const lane of [0, 1, 2]) await fresh.restore(moment, lane);
+    const { observation } = await env.step(new Float32Array(2).fill(0.1));
+    const all = await fresh.step(new Float32Array(6).fill(0.1));
+    for (const lane of [0, 1, 2])
+      expect(rowOf(fresh.observationSpace, all.observation, lane)).to.deep.equal(rowOf(env.observationSpace, observation, 0));
+    for (const one of [env, fresh]) await one.close();
   });
 
   it('is over where its truth broke, whichever side is watched', async () => {

@@ -4,7 +4,7 @@ import { registry } from '../../index.ts';
 import { clockFrom, type Logger, serve } from '../../server/index.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { type Finish, portNumber, withCommon } from '../options.ts';
-import { ownerGone } from '../owner.ts';
+import { leaveAtOnce, ownerGone } from '../owner.ts';
 import { packageJson } from '../run-description.ts';
 import { serverParts } from '../server-parts.ts';
 import { terminal } from '../terminal.ts';
@@ -56,6 +56,7 @@ async function serveUntilInterrupted(options: ServeOptions): Promise<number> {
   );
   await end;
   await server.close();
+  if (options.owned) leaveAtOnce();
   return exitCodes.ok;
 }
 
