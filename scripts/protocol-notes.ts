@@ -227,7 +227,7 @@ export const limitNotes: { readonly [K in keyof SessionLimits]: string } = {
 
 /** What a client should do about errors of the protocol itself. */
 export const errorNotes: Partial<Readonly<Record<ErrorCode, string>>> = {
-  BAD_MESSAGE: 'a frame or field is wrong; `details` says which and what was expected. After 16 of them the socket is closed',
+  BAD_MESSAGE: 'a frame or field is wrong; `details` says which and what was expected. After 16 with a `seq` of null the socket is closed',
   VERSION: 'speak another version, or give up',
   UNAUTHORISED: 'the upgrade was refused with HTTP 401: give the token',
   ORIGIN_REFUSED: 'the upgrade was refused with HTTP 403: pages of this origin may not connect',
@@ -239,7 +239,7 @@ export const errorNotes: Partial<Readonly<Record<ErrorCode, string>>> = {
   SESSION_UNKNOWN: 'the session to resume is gone: begin a new one',
   ENV_HANDLE_UNKNOWN: 'the env was closed, or belongs to another session',
   ENV_CRASHED: 'a worker went down: reset the lane',
-  STEP_DEADLINE: 'a request took too long; its env was closed',
+  STEP_DEADLINE: 'a request took too long; its env was closed, and `into` of `branch`',
   FRAME_TOO_LARGE: 'the reply does not fit: ask for less at a time',
   ROLLOUT_TOO_LONG: 'ask for `details.fit` steps at a time',
   BLOB_UNKNOWN: 'upload it (again)',

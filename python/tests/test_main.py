@@ -131,6 +131,23 @@ def test_setup_that_fails_leaves_all_as_it_was(npm: Path, tmp_path: Path) -> Non
 
 
 @posix_only
+def test_setup_removes_nothing_of_what_is_in_use(npm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "data" / "packages"
+    set_up(folder, ["onnxruntime-node"])
+    before = installed_packages(folder)
+
+    def in_use(*_: object) -> None:
+        raise PermissionError(13, "in use by a server, as on Windows")
+
+    monkeypatch.setattr(Path, "rename", in_use)
+    with pytest.raises(GroundtwinError, match="in use by a server") as caught:
+        set_up(folder, ["onnxruntime-node"], force=True)
+    assert caught.value.code == "INSTALL_FAILED"
+    assert installed_packages(folder) == before
+    assert [entry.name for entry in folder.parent.iterdir()] == ["packages"]
+
+
+@posix_only
 def test_setup_without_npm_says_where_to_get_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GROUNDTWIN_NODE", str(fake_node(tmp_path / "node", "22.0.0")))
     monkeypatch.setenv("PATH", str(tmp_path))

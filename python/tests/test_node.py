@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from groundtwin._node import Node, NodeMissingError, find_node, find_npm, server_manifest, server_program
+from groundtwin._node import (
+    Node,
+    NodeMissingError,
+    find_node,
+    find_npm,
+    packages_folder,
+    server_environment,
+    server_manifest,
+    server_program,
+)
 from groundtwin.errors import GroundtwinError
 from launching import fake_node, program
 
@@ -99,3 +108,24 @@ def test_the_server_is_the_named_one_or_the_checkouts(monkeypatch: pytest.Monkey
     ) as caught:
         server_program()
     assert caught.value.code == "SERVER_MISSING"
+
+
+def test_packages_are_looked_for_in_one_place_whatever_the_working_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GROUNDTWIN_PACKAGES", "mine")
+    assert packages_folder() == tmp_path / "mine"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="users of Windows have homes")
+def test_a_user_without_a_home_can_start_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    import pwd
+
+    def unknown(uid: int) -> object:
+        raise KeyError(uid)
+
+    for name in ("HOME", "XDG_DATA_HOME", "GROUNDTWIN_PACKAGES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    assert server_environment()["GROUNDTWIN_PACKAGES"].startswith("~")

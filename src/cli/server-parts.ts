@@ -5,7 +5,7 @@ import { layOut } from '../core/state-spec.ts';
 import type { AutoresetMode } from '../core/vector-env.ts';
 import { GroundtwinError, isGroundtwinError } from '../errors.ts';
 import type { MakeVectorOptions, Registry } from '../registry/registry.ts';
-import type { ServeOptions } from '../server/index.ts';
+import type { RemoteMakeOptions, ServeOptions } from '../server/index.ts';
 import type { AnyTask } from '../task/task.ts';
 import { spaceToJson } from '../wire/index.ts';
 
@@ -30,6 +30,9 @@ const remoteOptions = [
 const REMEMBERED = 65_536;
 const REMEMBERED_A_LANE = 1000;
 
+/** Actions of a stranger that may be under way, over all lanes. */
+const LATE_ACTIONS = 65_536;
+
 type ServerParts = Required<Pick<ServeOptions, 'make' | 'list' | 'describe' | 'loadPolicy'>>;
 
 /** @param modelsFolder - where models named by clients are looked for; without it none can be named, only uploaded. */
@@ -42,6 +45,7 @@ export function serverParts(registry: Registry, modelsFolder?: string): ServerPa
       const { model, ...rest } = options;
       // A stranger's own settings of a watch could ask for any amount of memory.
       if (rest.drift !== undefined && typeof rest.drift !== 'boolean') refuse(id, 'drift', 'given', 'true or false');
+      refuseLongLatency(id, options);
       try {
         return await registry.makeVector(id, {
           ...(rest as MakeVectorOptions & { autoreset?: AutoresetMode }),
@@ -56,7 +60,7 @@ export function serverParts(registry: Registry, modelsFolder?: string): ServerPa
     },
     list: () => registry.ids().map((id) => entryOf(registry.task(id))),
     describe: (id) => describeTask(registry.task(id)),
-    loadPolicy: (bytes, env, name) => onnxPolicy(registry.untrustedRuntime(), bytes, env, name),
+    loadPolicy: (bytes, env, name) => onnxPolicy(registry.untrustedRuntime({}, env.lanes), bytes, env, name),
   };
 }
 
@@ -89,6 +93,13 @@ function refuseOddKeys(id: string, value: unknown): void {
     if (key in Object.prototype) refuse(id, key, 'given', 'absent: no option has a part of this name');
     refuseOddKeys(id, part);
   }
+}
+
+/** Every late action of every lane is kept. Whether it is a range at all is the registry's business. */
+function refuseLongLatency(id: string, { lanes, randomize }: RemoteMakeOptions): void {
+  const high = Number((randomize as { latency_steps?: { high?: unknown } } | undefined | null)?.latency_steps?.high);
+  if (high * lanes > LATE_ACTIONS)
+    refuse(id, 'randomize.latency_steps', `up to ${high} in ${lanes} lanes`, `at most ${LATE_ACTIONS} steps in all lanes together`);
 }
 
 /** Clients are told the name they gave, never where the server keeps it. */

@@ -27,19 +27,34 @@ export interface RuntimeParts {
   readonly worker?: URL | undefined;
 }
 
-/** What `auto` runs in this process: bytes that are stored, bytes that all nodes give together, and operations, as such and for each row. About a second, and 10 ms a row. */
-export const modestCost = Object.freeze({ stored: 64e6, bytes: 256e6, bytesPerRow: 8e6, operations: 1e10, operationsPerRow: 1e8 });
+/**
+ * What `auto` runs in this process: bytes that are stored, bytes that all nodes give together, and operations, as such and for each row. About a second, and
+ * 10 ms a row; where it is known how many rows there will be, a second for them all.
+ */
+export const modestCost = Object.freeze({
+  stored: 64e6,
+  bytes: 256e6,
+  bytesPerRow: 8e6,
+  bytesOfRows: 1e9,
+  operations: 1e10,
+  operationsPerRow: 1e8,
+  operationsOfRows: 1e10,
+});
 /** Rows of the smallest call there is to think of. */
 const fewestRows = 4;
 
-/** A runtime that chooses for each model where it runs. */
-export function guardedRuntime({ inProcess, worker }: RuntimeParts, { isolation = 'auto', limits = {} }: GuardOptions = {}): OnnxRuntime {
+/** A runtime that chooses for each model where it runs. @param rows - of its calls, as far as is known. */
+export function guardedRuntime(
+  { inProcess, worker }: RuntimeParts,
+  { isolation = 'auto', limits = {} }: GuardOptions = {},
+  rows = 0,
+): OnnxRuntime {
   const child = worker && isolatedRuntime(worker, limits);
   return {
     async load(bytes, options) {
       const { name: model = 'model', together = 1 } = options ?? {};
       const cost = costOf(bytes, model);
-      const isModest = bytes.length * together <= modestCost.stored && cost.known && fits(cost, together);
+      const isModest = bytes.length * together <= modestCost.stored && cost.known && fits(cost, together, rows);
       refuseBeyond(cost, limits, model);
       if (isolation === 'none' || (isolation === 'auto' && isModest)) return inProcess.load(bytes, options);
       if (child) return child.load(bytes, options);
@@ -65,12 +80,14 @@ export function storedGraph(bytes: Uint8Array, model: string): StoredGraph {
 }
 
 /** @param together - graphs that are as dear, as far as is known: what does not hang on the rows is had by each, the rows are shared. */
-function fits({ bytes, operations }: Extract<GraphCost, { known: true }>, together: number): boolean {
+function fits({ bytes, operations }: Extract<GraphCost, { known: true }>, together: number, rows: number): boolean {
   return (
     bytes.fixed * together <= modestCost.bytes &&
     bytes.perRow <= modestCost.bytesPerRow &&
     operations.fixed * together <= modestCost.operations &&
-    operations.perRow <= modestCost.operationsPerRow
+    operations.perRow <= modestCost.operationsPerRow &&
+    bytes.perRow * rows <= modestCost.bytesOfRows &&
+    operations.perRow * rows <= modestCost.operationsOfRows
   );
 }
 

@@ -40,13 +40,22 @@ export type ModelReply =
   | { readonly op: 'released' }
   | { readonly op: 'failed'; readonly code: ErrorCode; readonly details: unknown };
 
-/** @param url - the root that calls `serveModels`. */
-export function isolatedRuntime(url: URL, limits: ModelLimits = {}): OnnxRuntime {
+/** How many processes of models there are and may be: each takes memory before it has done anything. */
+export interface Crowd {
+  running: number;
+  readonly most: number;
+}
+
+/** Of this process. */
+const crowdHere: Crowd = { running: 0, most: 64 };
+
+/** @param url - the root that calls `serveModels`. `load` throws CAPACITY where there are too many processes of models already. */
+export function isolatedRuntime(url: URL, limits: ModelLimits = {}, crowd: Crowd = crowdHere): OnnxRuntime {
   const all = { ...modelLimits, ...limits };
   let child: ModelChild | undefined;
   return {
     async load(bytes, options = {}) {
-      if (!child || child.isGone) child = new ModelChild(url, all);
+      if (!child || child.isGone) child = new ModelChild(url, all, crowd);
       return child.load(bytes, options);
     },
   };
@@ -64,12 +73,16 @@ interface Waiting {
 class ModelChild {
   private readonly child: ChildProcess;
   private readonly limits: Required<ModelLimits>;
+  private readonly crowd: Crowd;
   private sessions = 0;
   /** Calls are answered in the order in which they were made. */
   private readonly waiting: Waiting[] = [];
   private end: string | null = null;
 
-  constructor(url: URL, limits: Required<ModelLimits>) {
+  constructor(url: URL, limits: Required<ModelLimits>, crowd: Crowd) {
+    if (crowd.running >= crowd.most) throw new GroundtwinError('CAPACITY', { what: 'processes of models', limit: crowd.most });
+    crowd.running += 1;
+    this.crowd = crowd;
     this.limits = limits;
     const args = [String(limits.memory_MB)];
     // Its standard input carries nothing: that it closes tells the child that this process is gone.
@@ -167,6 +180,7 @@ class ModelChild {
   private stop(why: string): void {
     if (this.end !== null) return;
     this.end = why;
+    this.crowd.running -= 1;
     this.child.kill('SIGKILL');
     for (let waiting = this.settle(); waiting; waiting = this.settle()) waiting.reject(stopped(waiting.name, why));
     this.refer(false);

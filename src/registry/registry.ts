@@ -268,6 +268,7 @@ export class Registry {
         String(options.backend),
         "'truth' where workers are asked for: a model steps all lanes in one batch, which workers would only split",
       );
+    requireUsed(task, 'truth', options);
     const most = Math.min(lanes, maxWorkers);
     if (!Number.isInteger(workers) || workers < 1 || workers > most)
       refuse(task, 'workers', String(workers), `an integer from 1 to ${most}, one lane each at least`);
@@ -371,18 +372,18 @@ export class Registry {
       requireUnguarded(task, guard);
       return new ObservationEnv(task, model, lanes);
     }
-    const loaded = await this.loadObservationModel(task, model, guard);
+    const loaded = await loadObservationModel(this.guardedRuntime(task, guard, lanes), model, task);
     return orClosed(loaded, () => new ObservationEnv(task, loaded, lanes, { ownsModel: true }));
   }
 
-  /** Runs untrusted graphs as models are run. */
-  untrustedRuntime(guard: GuardOptions = {}): OnnxRuntime {
+  /** Runs untrusted graphs as models are run. @param rows - of each call, as far as is known. */
+  untrustedRuntime(guard: GuardOptions = {}, rows?: number): OnnxRuntime {
     const { runtime, modelWorker } = this.parts;
-    return guardedRuntime({ inProcess: runtime, worker: modelWorker }, guard);
+    return guardedRuntime({ inProcess: runtime, worker: modelWorker }, guard, rows);
   }
 
-  private guardedRuntime(task: AnyTask, guard: GuardOptions): OnnxRuntime {
-    return this.untrustedRuntime(checkedGuard(task, guard));
+  private guardedRuntime(task: AnyTask, guard: GuardOptions, rows?: number): OnnxRuntime {
+    return this.untrustedRuntime(checkedGuard(task, guard), rows);
   }
 
   private async modelDynamics(
@@ -396,7 +397,7 @@ export class Registry {
       requireUnguarded(task, guard);
       return new ModelDynamics(task, model, lanes, options);
     }
-    const loaded = await this.loadModel(task, model, guard);
+    const loaded = await loadModel(this.guardedRuntime(task, guard, lanes), model, task);
     return orClosed(loaded, () => new ModelDynamics(task, loaded, lanes, { ...options, ownsModel: true }));
   }
 }
@@ -433,9 +434,21 @@ export function physicalRanges(task: AnyTask, randomize: MakeOptions['randomize'
 
 function allRangesOf(task: AnyTask, randomize: MakeOptions['randomize']): Ranges | undefined {
   if (randomize === undefined || randomize === false) return undefined;
-  if (randomize !== true) return randomize;
+  if (randomize !== true) return checkedForm(task, randomize);
   const names = Object.keys(task.params).join(', ');
   return task.randomize ?? refuse(task, 'randomize', 'true', `ranges of its parameters (${names}): the task declares none`);
+}
+
+/** Whose ends are right is for those to say who draw from them. */
+function checkedForm(task: AnyTask, ranges: Ranges): Ranges {
+  if (!isMap(ranges)) refuse(task, 'randomize', String(ranges), 'true, or a range { low, high } for each parameter');
+  for (const [name, range] of Object.entries(ranges))
+    if (!isMap(range)) refuse(task, `randomize.${name}`.slice(0, 100), String(range), 'a range { low, high }');
+  return ranges;
+}
+
+function isMap(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
 }
 
 function refuse(task: AnyTask, option: string, value: string, allowed: string): never {

@@ -5,7 +5,7 @@ import { fromTensors, infoFromWire, infoToWire, MEBIBYTE, type Op, type Request,
 import type { ModelBytes } from '../world-model/model-folder.ts';
 import { type BlobStore, SessionBlobs } from './blob-store.ts';
 import { evaluatePolicy, type LoadPolicy } from './evaluate-policy.ts';
-import { type Answer, brokenEnv, type Conditions, type HostedEnv, hostedEnv } from './hosted-env.ts';
+import { type Answer, brokenEnv, type Claim, type Conditions, type HostedEnv, hostedEnv } from './hosted-env.ts';
 import { perturb, recent, render, state } from './insight.ts';
 import type { ServerLimits } from './limits.ts';
 import { type Logger, placesOf } from './logger.ts';
@@ -114,27 +114,29 @@ export class EnvHost {
     const { id, lanes, autoreset } = request;
     const options = request.options ? (infoFromWire(request.options) as Record<string, unknown>) : {};
     const model = this.modelOf(options.model);
-    const workers = typeof options.workers === 'number' ? options.workers : 0;
-    this.reserve(lanes, workers);
+    // Any other number is refused when the env is made, and must not be counted until then.
+    const workers = isCount(options.workers) ? options.workers : 0;
+    const claim: Claim = { lanes, workers, modelBytes: model ? sizeOf(model) : 0 };
+    this.reserve(claim);
     let env: VectorEnv;
     try {
       env = await this.shared.make(id, { ...options, lanes, ...(autoreset ? { autoreset } : {}) }, model);
     } catch (error) {
-      this.release(lanes, workers);
+      this.release(claim);
       throw error;
     }
-    return this.host(env, lanes, workers);
+    return this.host(env, claim);
   }
 
-  private async host(env: VectorEnv, reserved: number, workers: number): Promise<Answer> {
-    if (this.closed || env.lanes !== reserved) {
-      this.release(reserved, workers);
+  private async host(env: VectorEnv, claim: Claim): Promise<Answer> {
+    if (this.closed || env.lanes !== claim.lanes) {
+      this.release(claim);
       await this.shut(env);
       throw new GroundtwinError('INTERNAL', { op: 'make' });
     }
     this.shared.lastHandle += 1;
     const handle = this.shared.lastHandle;
-    this.envs.set(handle, hostedEnv(env, handle, workers));
+    this.envs.set(handle, hostedEnv(env, handle, claim));
     return describe(env, handle, this.maxEpisodeStepsOf(env));
   }
 
@@ -202,11 +204,10 @@ export class EnvHost {
 
   private async closeEnv(handle: number): Promise<Answer> {
     const hosted = this.hosted(handle);
-    const { env, workers } = hosted;
     hosted.isWanted = false;
     this.envs.delete(handle);
-    this.release(env.lanes, workers);
-    await this.shut(env);
+    this.release(hosted.claim);
+    await this.shut(hosted.env);
     return {};
   }
 
@@ -218,24 +219,26 @@ export class EnvHost {
     }
   }
 
-  private reserve(lanes: number, workers: number): void {
+  private reserve(claim: Claim): void {
     const { maxEnvsPerSession, maxLanesPerSession, maxLanes, maxWorkers } = this.shared.limits;
     if (this.envs.size >= maxEnvsPerSession) refuse('envs a session', maxEnvsPerSession);
-    if (this.lanes + lanes > maxLanesPerSession) refuse('lanes a session', maxLanesPerSession);
-    if (this.shared.lanesInUse + lanes > maxLanes) refuse('lanes', maxLanes);
-    if (this.shared.workersInUse + workers > maxWorkers) refuse('workers', maxWorkers);
-    this.count(lanes, workers, 1);
+    if (this.lanes + claim.lanes > maxLanesPerSession) refuse('lanes a session', maxLanesPerSession);
+    if (this.shared.lanesInUse + claim.lanes > maxLanes) refuse('lanes', maxLanes);
+    if (this.shared.workersInUse + claim.workers > maxWorkers) refuse('workers', maxWorkers);
+    this.shared.blobs.reserve(claim.modelBytes);
+    this.count(claim, 1);
   }
 
-  private release(lanes: number, workers: number): void {
-    this.count(-lanes, -workers, -1);
+  private release(claim: Claim): void {
+    this.shared.blobs.release(claim.modelBytes);
+    this.count(claim, -1);
   }
 
-  private count(lanes: number, workers: number, envs: number): void {
-    this.lanes += lanes;
-    this.shared.lanesInUse += lanes;
-    this.shared.workersInUse += workers;
-    this.shared.envsInUse += envs;
+  private count({ lanes, workers }: Claim, sign: 1 | -1): void {
+    this.lanes += sign * lanes;
+    this.shared.lanesInUse += sign * lanes;
+    this.shared.workersInUse += sign * workers;
+    this.shared.envsInUse += sign;
   }
 }
 
@@ -255,6 +258,14 @@ function resetOptionsOf(request: Request<'reset'>): ResetOptions {
     ...(request.mask ? { mask: request.mask.slice() } : {}),
     ...(request.params ? { params: request.params } : {}),
   };
+}
+
+function sizeOf({ files }: ModelBytes): number {
+  return Object.values(files).reduce((sum, { length }) => sum + length, 0);
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 function refuse(what: string, limit: number): never {

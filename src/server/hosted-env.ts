@@ -10,10 +10,17 @@ export interface HostedEnv {
   readonly observations: BatchLayout;
   /** Of one lane. */
   readonly row: BatchLayout;
-  /** Workers it was made with. */
-  readonly workers: number;
+  readonly claim: Claim;
   /** False once it is to be closed: long calls end. */
   isWanted: boolean;
+}
+
+/** What an env takes of the server's limits. */
+export interface Claim {
+  readonly lanes: number;
+  readonly workers: number;
+  /** Of an uploaded model, of which the env holds a copy of its own. */
+  readonly modelBytes: number;
 }
 
 export type Answer = Readonly<Record<string, unknown>>;
@@ -27,11 +34,11 @@ export interface Conditions {
   now_ms(): number;
 }
 
-export function hostedEnv(env: VectorEnv, handle: number, workers: number): HostedEnv {
+export function hostedEnv(env: VectorEnv, handle: number, claim: Claim): HostedEnv {
   return {
     handle,
     env,
-    workers,
+    claim,
     actions: layoutOf(env.actionSpace, env.lanes),
     observations: layoutOf(env.observationSpace, env.lanes),
     row: layoutOf(env.observationSpace, 1),

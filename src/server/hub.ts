@@ -46,7 +46,7 @@ export interface ServerStats {
   readonly steps: number;
   readonly resumes: number;
   readonly keptReplyBytes: number;
-  /** Of uploads, finished or begun. */
+  /** Of uploads, finished or begun, and of the models that envs were made of from them. */
   readonly blobBytes: number;
 }
 

@@ -54,7 +54,7 @@ export async function rollout(hosted: HostedEnv, request: Request<'rollout'>, co
     truncated: new Uint8Array(asked * env.lanes),
     infos: [],
   };
-  const budget = request.info ? new InfoBudget(room - asked * perStep) : undefined;
+  const budget = request.info ? new InfoBudget(room, perStep) : undefined;
   const steps = await play(hosted, actions, asked, trajectory, budget, new Turns(hosted, conditions));
   return { steps, ...answerOf(hosted, trajectory, steps), ...(budget ? { info: stackInfo(trajectory.infos, env.lanes) } : {}) };
 }
@@ -115,22 +115,25 @@ function answerOf({ env, observations }: HostedEnv, { observation, reward, termi
   };
 }
 
-/** Whether infos fit a reply, counted before they are put together. Columns that every step has share one array; others take one each time. */
+/** Whether steps with their infos fit a reply, counted before they are put together. Columns that every step has share one array; others take one each time. */
 class InfoBudget {
   private readonly room: number;
+  private readonly perStep: number;
   private readonly columns = new Map<string, { steps: number; tensors: number; size: number }>();
   private readonly total: WireCost = { bytes: 0, headerBytes: 0, items: 0, tensors: 0 };
   private readonly most: WireCost = { bytes: 0, headerBytes: 0, items: 0, tensors: 0 };
   private steps = 0;
 
-  constructor(room: number) {
+  /** @param perStep - bytes of a step without its infos. */
+  constructor(room: number, perStep: number) {
     this.room = room;
+    this.perStep = perStep;
   }
 
   /** Counts one step's infos. @returns whether as much again might not fit. */
   isFullAfter(info: InfoColumns): boolean {
     this.steps += 1;
-    const step: WireCost = { bytes: 0, headerBytes: 0, items: 0, tensors: 0 };
+    const step: WireCost = { bytes: this.perStep, headerBytes: 0, items: 0, tensors: 0 };
     for (const key of Object.keys(info)) {
       const before = step.tensors;
       addCost(info[key], step);
@@ -151,7 +154,7 @@ class InfoBudget {
     let used = 0;
     for (const { steps, tensors: all, size } of this.columns.values()) used += steps === this.steps ? size : all;
     return (
-      total.bytes + most.bytes > this.room * SHARE_FOR_INFO ||
+      total.bytes + total.headerBytes + most.bytes + most.headerBytes > this.room * SHARE_FOR_INFO ||
       total.headerBytes + most.headerBytes > REPLY_LIMITS.maxHeaderBytes * SHARE_FOR_INFO ||
       total.items + most.items > REPLY_LIMITS.maxItems * SHARE_FOR_INFO ||
       used + most.tensors > REPLY_LIMITS.maxTensors * SHARE_FOR_INFO

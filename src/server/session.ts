@@ -163,9 +163,14 @@ export class Session {
   }
 
   /** Who closes an env does not wait for its evaluation to end by itself. */
-  private endEvaluationFor({ op, env }: Readonly<Record<string, unknown>>): void {
+  private endEvaluationFor(message: Readonly<Record<string, unknown>>): void {
     const { running } = this;
-    if (op === 'close' && running?.op === 'evaluate' && running.env === env) this.host.interrupt(running.env!);
+    if (message.op !== 'close' || running?.op !== 'evaluate' || message.env !== running.env) return;
+    try {
+      this.host.interrupt(checkRequest('close', message).env);
+    } catch {
+      // It will be refused when its turn comes: nothing ends.
+    }
   }
 
   /** Closes the envs and forgets the replies. */
@@ -255,20 +260,20 @@ export class Session {
 
   private carryOut(op: SessionOp, message: Readonly<Record<string, unknown>>): Answer | Promise<Answer> {
     const request = checkRequest(op, message);
-    const handle = 'env' in request ? request.env : undefined;
     const work = this.host.carryOut(op, request, this.conditions);
     if (!(work instanceof Promise)) return work;
-    return this.bounded(op, handle, work).catch((error: unknown) => {
-      if (error instanceof GroundtwinError && error.code === 'STEP_DEADLINE') this.giveUp(handle, work);
+    const { env, into } = request as Readonly<{ env?: number; into?: number }>;
+    return this.bounded(op, env, work).catch((error: unknown) => {
+      if (error instanceof GroundtwinError && error.code === 'STEP_DEADLINE') this.giveUp([env, into], work);
       throw error;
     });
   }
 
-  /** An overrun env is closed at once; one that is still being made, when it comes. */
-  private giveUp(handle: number | undefined, work: Promise<Answer>): void {
-    this.host.condemn(handle);
+  /** Overrun envs are closed at once; one that is still being made, when it comes. */
+  private giveUp(handles: readonly (number | undefined)[], work: Promise<Answer>): void {
+    for (const handle of handles) this.host.condemn(handle);
     work.then(
-      (late) => this.host.condemn(handle ?? (late.env as number | undefined)),
+      (late) => this.host.condemn(late.env as number | undefined),
       () => {},
     );
   }

@@ -230,6 +230,11 @@ describe('a remote env on real envs', function () {
       { workers: Number.NaN },
       { randomize: { mass_kg: { low: 2, high: 1 } } },
       { maxEpisodeSteps: 0 },
+      { workers: 1, resync: { every: 1 } },
+      { randomize: '' },
+      { randomize: { mass_kg: null } },
+      { randomize: { latency_steps: null } },
+      { lanes: 100, randomize: { latency_steps: { low: 0, high: 1000 } } },
     ];
     for (const options of odd)
       expect(await codeOf(client.make('Pendulum-v0', options)), JSON.stringify(options)).to.equal('OPTION_INVALID');

@@ -132,9 +132,23 @@ describe('a guarded runtime', () => {
     const all = await rejected(() => guardedRuntime({ inProcess }).load(heavy, { name: 'heavy', together: 64 }));
     expect(all).to.have.property('code', 'MODEL_REFUSED');
     await (await guardedRuntime({ inProcess }).load(heavy)).release();
+    await (await guardedRuntime({ inProcess }, {}, 1e6).load(doubling)).release();
+    const rows = await rejected(() => guardedRuntime({ inProcess }, {}, 1e8).load(doubling));
+    expect(rows).to.have.property('code', 'MODEL_REFUSED');
     const unknown = graphOf((builder, x) => builder.reshape(builder.transpose(x), ['rows', 2]));
     expect((await rejected(() => guardedRuntime({ inProcess }, { isolation: 'process' }).load(unknown))).code).to.equal('MODEL_REFUSED');
     await (await guardedRuntime({ inProcess }, { isolation: 'none' }).load(slow)).release();
+  });
+
+  it('starts no more processes than there may be', async () => {
+    const crowd = { running: 0, most: 1 };
+    const [first, second] = [isolatedRuntime(worker, {}, crowd), isolatedRuntime(worker, {}, crowd)];
+    const [model, sameProcess] = [await first.load(doubling), await first.load(doubling)];
+    expect(await rejected(() => second.load(doubling))).to.have.property('code', 'CAPACITY');
+    await model.release();
+    await sameProcess.release();
+    await (await second.load(doubling)).release();
+    expect(crowd.running).to.equal(0);
   });
 
   it('runs elsewhere what is not', async () => {

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
+import { GroundtwinError } from '../../src/errors.ts';
 import { Tensor } from '../../src/wire/index.ts';
 import { action, openSession, type Raw, start, stopAll } from './harness.ts';
-import { numbersOf } from './stub-env.ts';
+import { numbersOf, StubEnv } from './stub-env.ts';
 
 const DELAY_MS = 8;
 
@@ -66,6 +67,52 @@ describe('calls of many steps', () => {
     const { steps } = server.made[2]!;
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(server.made[2]!.steps).to.equal(steps);
+  });
+
+  it('are not ended by a close that is refused', async () => {
+    const server = await start();
+    const { raw, env } = await openSession(server.url, 'Counter-v0', { delay_ms: DELAY_MS });
+    const evaluate = { op: 'evaluate', env, policy: { kind: 'random' }, seed: 1, maxSteps: 10 };
+    raw.send({ ...evaluate, seq: 2 });
+    raw.send({ op: 'close', seq: 3, env, now: true });
+    expect([codeOf(await raw.reply()), codeOf(await raw.reply())]).to.deep.equal(['ok', 'BAD_MESSAGE']);
+    expect(codeOf(await raw.ask({ ...evaluate, seq: 4 }))).to.equal('ok');
+  });
+
+  it('that overrun between two envs cost both', async () => {
+    const server = await start({ limits: { request_ms: 40, sweep_ms: 5 } });
+    const { raw, env } = await openSession(server.url);
+    const into = (await raw.ask({ op: 'make', seq: 2, id: 'Counter-v0', lanes: 1 })).ok!.env;
+    await raw.ask({ op: 'reset', seq: 3, env });
+    let letGo: (() => void) | undefined;
+    server.made[1]!.restore = () => new Promise((resolve) => (letGo = () => resolve(new Float64Array(3))));
+    expect(codeOf(await raw.ask({ op: 'branch', seq: 4, env, into, lanes: Int32Array.of(0) }))).to.equal('STEP_DEADLINE');
+    const codes = [codeOf(await raw.ask({ op: 'reset', seq: 5, env })), codeOf(await raw.ask({ op: 'reset', seq: 6, env: into }))];
+    expect(codes).to.deep.equal(['ENV_HANDLE_UNKNOWN', 'ENV_HANDLE_UNKNOWN']);
+    letGo!();
+  });
+
+  it('make as many steps with infos as fit, however many were asked for', async () => {
+    const server = await start({ limits: { maxReplyBytes: 100_000 } });
+    const { raw, env } = await openSession(server.url);
+    await raw.ask({ op: 'reset', seq: 2, env, seed: 100 });
+    const asked = 1950;
+    const { ok } = await raw.ask({ op: 'rollout', seq: 3, env, actions: stacked(asked), info: true });
+    expect(ok!.steps).to.be.within(300, asked);
+    expect(server.made[0]!.steps).to.equal(ok!.steps);
+  });
+
+  it('keep the count of workers, whatever number is asked for', async () => {
+    const make = async (id: string, options: { lanes: number; workers?: number }) => {
+      if (!(options.workers! >= 1)) throw new GroundtwinError('OPTION_INVALID', { who: id, option: 'workers', value: '', allowed: '' });
+      return new StubEnv(id, options);
+    };
+    const server = await start({ make, limits: { maxWorkers: 2 } });
+    const { raw } = await openSession(server.url, 'Counter-v0', { workers: 2 });
+    const codes: string[] = [];
+    for (const [i, workers] of [Number.NaN, -3, 1].entries())
+      codes.push(codeOf(await raw.ask({ op: 'make', seq: 2 + i, id: 'Counter-v0', lanes: 1, options: { workers } })));
+    expect(codes).to.deep.equal(['OPTION_INVALID', 'OPTION_INVALID', 'CAPACITY']);
   });
 
   it('refuse what belongs to another session, and what makes no sense', async () => {

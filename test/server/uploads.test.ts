@@ -197,4 +197,25 @@ describe('uploads over a socket', () => {
     expect(new Set(await codesOf(raw, 2, requests))).to.deep.equal(new Set(['ok']));
     expect(server.stats().blobBytes).to.equal(4_000_000);
   });
+
+  it('are counted as often as envs are made of them', async () => {
+    const server = await start({ limits: { totalBlobBytes: 25 } });
+    const { raw } = await openSession(server.url);
+    const [manifest, graph] = [bytesOf(2, 1), bytesOf(10, 2)];
+    const files = { 'manifest.json': hashOf(manifest), 'predict.onnx': hashOf(graph) };
+    let seq = 1;
+    const ask = (request: Record<string, unknown>) => raw.ask({ ...request, seq: ++seq });
+    for (const data of [manifest, graph]) {
+      await ask({ op: 'upload', sha256: hashOf(data), bytes: data.length });
+      await ask({ op: 'chunk', sha256: hashOf(data), offset: 0, data: new Tensor(data, [data.length]) });
+    }
+    const model = (await ask({ op: 'publish', kind: 'model', files })).ok!.id;
+    const make = { op: 'make', id: 'Counter-v0', lanes: 1, options: { model } };
+    const env = (await ask(make)).ok!.env;
+    expect(server.stats().blobBytes).to.equal(22);
+    expect((await ask(make)).error?.code).to.equal('CAPACITY');
+    await ask({ op: 'close', env });
+    expect(server.stats().blobBytes).to.equal(12);
+    expect((await ask(make)).error).to.equal(undefined);
+  });
 });

@@ -191,7 +191,8 @@ def _read_manifest(program: Path) -> ServerManifest:
 
 def data_folder() -> Path:
     """Where this user's data of groundtwin lies; it need not exist."""
-    home = Path.home()
+    # A user without a home, as in some containers, has no data, and gets along: the server looks in no relative folder.
+    home = Path(os.path.expanduser("~"))
     if os.name == "nt":
         base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
     elif sys.platform == "darwin":
@@ -206,7 +207,8 @@ def packages_folder() -> Path:
 
     It is `$GROUNDTWIN_PACKAGES`, else in the data folder one for each version of the server.
     """
-    return Path(os.environ.get("GROUNDTWIN_PACKAGES") or data_folder() / "packages" / server_manifest().version)
+    named = os.environ.get("GROUNDTWIN_PACKAGES")
+    return Path(named).absolute() if named else data_folder() / "packages" / server_manifest().version
 
 
 def server_environment() -> dict[str, str]:

@@ -55,11 +55,26 @@ def set_up(folder: Path, names: Sequence[str], *, force: bool = False) -> bool:
     making = folder.with_name(f"{folder.name}.{os.getpid()}")
     try:
         _npm_install(making, [f"{name}@{version}" for name, version in sorted(versions.items())])
-        shutil.rmtree(folder, ignore_errors=True)
-        making.rename(folder)
+        _replace(folder, making)
     finally:
         shutil.rmtree(making, ignore_errors=True)
     return True
+
+
+def _replace(folder: Path, by: Path) -> None:
+    """Moved away before it is removed: Windows refuses the whole while a server runs from it, and would remove a part."""
+    old = by.with_name(f"{by.name}.old")
+    try:
+        if folder.exists():
+            folder.rename(old)
+        by.rename(folder)
+    except OSError as error:
+        raise GroundtwinError(
+            "INSTALL_FAILED",
+            f"groundtwin (this Python process): {folder} cannot be replaced: {error}. End what uses it, and run it again.",
+            {"problem": str(error), "packages": []},
+        ) from error
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def installed_packages(folder: Path) -> dict[str, str]:
