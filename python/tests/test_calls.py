@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
+import gymnasium
 import numpy as np
 import pytest
 
 import groundtwin
+import policies
+from groundtwin import _journal, _session
 from groundtwin._calls import elapsed_steps
 
 MODEL = Path(__file__).parents[2] / "examples" / "pytorch-model"
@@ -256,3 +260,135 @@ def test_sessions_may_be_shared(server):
         assert "rollout" in session.server_info["capabilities"]
     with pytest.raises(groundtwin.errors.ClosedError):
         two.step([0, 0])
+
+
+@pytest.mark.parametrize(
+    ("env_id", "graph", "act"),
+    [
+        ("Reacher-v0", policies.REACHER, lambda seen: np.clip(seen[:, 2:4] * np.float32(-3), -1, 1)),
+        ("CartPole-v0", policies.CARTPOLE, lambda seen: seen[:, 1:3].argmax(axis=1)),
+    ],
+)
+def test_an_onnx_policy_plays_on_the_server_what_it_would_play_here(env_id, graph, act, tmp_path):
+    env = groundtwin.VectorEnv(env_id, 3, autoreset_mode="Disabled")
+    played = env.evaluate(graph, seed=5)
+    file = tmp_path / "mine.onnx"
+    file.write_bytes(graph)
+    assert env.evaluate(file, seed=5).returns.tolist() == played.returns.tolist()
+    observations, _ = env.reset(seed=5)
+    returns, lengths, running = np.zeros(3), np.zeros(3, int), np.ones(3, bool)
+    while running.any():
+        observations, rewards, terminations, truncations, _ = env.step(act(observations))
+        returns += rewards * running
+        lengths += running
+        ended = terminations | truncations
+        running &= ~ended
+        if ended.any() and running.any():
+            # Lanes that have ended go on in an episode that does not count.
+            observations, _ = env.reset(options={"reset_mask": ended})
+    assert played.lengths.tolist() == lengths.tolist()
+    np.testing.assert_allclose(played.returns, returns, rtol=1e-12)
+    assert played.returns.tolist() != env.evaluate("random", seed=5).returns.tolist()
+    env.close()
+
+
+def test_a_policy_of_another_shape_is_refused_by_name():
+    env = groundtwin.Env("CartPole-v0")
+    with pytest.raises(ValueError, match="observation"):
+        env.evaluate(policies.REACHER)
+    env.close()
+
+
+def test_policies_are_not_kept_without_end(monkeypatch):
+    monkeypatch.setattr(_session, "_KEPT_UPLOAD_BYTES", 5000)
+    env = groundtwin.Env("Reacher-v0")
+    for i in range(8):
+        env.session.publish("policy", {"policy.onnx": bytes([i]) * 1000})
+    assert len(env.session._published) == 5
+    env.close()
+
+
+@pytest.mark.skipif(not MODEL.is_dir(), reason="needs the example model of the repository")
+def test_a_twin_gives_back_its_last_steps_of_truth(tmp_path):
+    model = shutil.copytree(MODEL, tmp_path / "model")
+    manifest = json.loads((model / "manifest.json").read_text())
+    manifest["trust"] = {
+        # Of the inputs cosine, sine, velocity and torque, and of the two elements that are predicted.
+        "familiarity": {
+            "mean": [0.0] * 4,
+            "covariance": np.eye(4).ravel().tolist(),
+            "spread": [1.0, 1.0],
+            "distance": [0.0, 9.0],
+            "disagreement": None,
+        },
+        "drift": {"factor": [1.0, 1.0], "gate": 0.9, "threshold": 50.0},
+    }
+    (model / "manifest.json").write_text(json.dumps(manifest))
+    env = groundtwin.Env("Pendulum-v0", backend="twin", model=model, drift=True)
+    env.reset(seed=1)
+    actions = np.linspace(-1, 1, 6, dtype=np.float32)[:, None]
+    states, infos = [], []
+    for action in actions:
+        infos.append(env.step(action)[4])
+        states.append(np.concatenate(list(env.state().values())))
+    assert {"statistic", "alarm", "alarm_step"} <= set(infos[-1]["twin"]["drift"])
+    recent = env.twin.recent()
+    assert len(recent) == 6
+    np.testing.assert_array_equal(recent.next_state, states)
+    np.testing.assert_array_equal(recent.state[1:], recent.next_state[:-1])
+    np.testing.assert_allclose(recent.action, actions)
+    assert recent.episode.tolist() == [recent.episode[0]] * 6
+    env.close()
+
+
+def test_planning_by_branches_and_rollouts_keeps_the_journal_short(env, monkeypatch):
+    lanes, _ = env.branch(3)
+    for _ in range(4):
+        env.branch_into(lanes)
+        lanes.rollout(actions_of(3, 3))
+    assert [op for op, _ in lanes._link.journal.entries] == ["branch", "rollout"]
+    monkeypatch.setattr(_journal, "_SNAPSHOT_EVERY_S", 0.0)
+    monkeypatch.setattr(_journal, "_SHARE", 0.0)
+    lanes.rollout(actions_of(3, 3))
+    assert lanes._link.journal.entries == []
+    assert lanes._link.journal.snapshot is not None
+    lanes.close()
+
+
+def test_an_env_that_was_never_reset_may_be_restored_through_its_wrappers(env):
+    saved = env.snapshot()
+    expected = env.step([0.1, 0.1])[0]
+    wrapped = gymnasium.make("groundtwin/Reacher-v0")
+    groundtwin.restore(wrapped, saved)
+    assert wrapped.step(np.array([0.1, 0.1], np.float32))[0].tobytes() == expected.tobytes()
+    wrapped.close()
+
+
+def test_an_env_that_nobody_holds_is_closed_with_the_next_request():
+    with groundtwin.connect() as session:
+        stays = groundtwin.Env("CartPole-v0", session=session)
+        stays.reset(seed=1)
+        for make in (groundtwin.Env, lambda *a, **o: groundtwin.VectorEnv(*a, num_envs=2, **o)):
+            gone = make("CartPole-v0", session=session)
+            handle = gone._link.handle
+            socket = session._socket
+            receive = socket.receive
+
+            def collecting(*args, receive=receive, socket=socket):
+                nonlocal gone
+                # As by the garbage collector in the midst of a request.
+                gone = None
+                socket.receive = receive
+                return receive(*args)
+
+            socket.receive = collecting
+            stays.step(0)
+            assert session._pending is None
+            stays.step(0)
+            assert session._links == [stays._link]
+            with pytest.raises(groundtwin.errors.ClosedError):
+                session.request("step", env=handle, action=np.zeros(1, np.int32))
+    alone = groundtwin.Env("CartPole-v0")
+    session = alone.session
+    del alone
+    assert session.closed

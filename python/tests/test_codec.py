@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from groundtwin import _codec
+from groundtwin._session import reply_fields
 from groundtwin.errors import GroundtwinError, from_wire
 
 VECTORS = Path(__file__).parents[2] / "test" / "vectors" / "groundtwin-v1"
@@ -119,3 +120,21 @@ def test_decoded_arrays_are_one_s_own():
     message["a"][:] = 9
     assert message["a"].flags.owndata
     assert message["b"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("ok", [None, 3, [], "text"])
+def test_a_reply_without_fields_is_a_bad_message(ok):
+    with pytest.raises(GroundtwinError, match="Bad message"):
+        reply_fields(_codec.encode({"seq": 1, "ok": ok}))
+
+
+def test_a_field_that_a_reply_lacks_is_named():
+    with pytest.raises(GroundtwinError, match="Bad message: handle must be in the reply"):
+        _ = reply_fields(_codec.encode({"seq": 1, "ok": {}}))["handle"]
+
+
+def test_an_empty_tensor_with_an_axis_beyond_all_bounds_is_a_bad_message():
+    header = b"\x82\xa1x\x81\xa2$t\x00\xa7tensors\x91\x93\xa2f8\x00\xcf" + (2**53 - 1).to_bytes(8, "big")
+    frame = len(header).to_bytes(4, "little") + header
+    with pytest.raises(GroundtwinError, match="Bad message"):
+        _codec.decode(frame + bytes(-len(frame) % 8))

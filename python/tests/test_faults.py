@@ -15,6 +15,7 @@ import pytest
 
 import groundtwin
 from groundtwin import _journal
+from groundtwin._calls import elapsed_steps
 from groundtwin._server import LocalServer, local_server
 from groundtwin._session import Local
 
@@ -236,7 +237,7 @@ def test_an_interrupted_call_is_finished_by_the_next():
         def recv_into(self, _):
             raise KeyboardInterrupt
 
-    socket._sock = Interrupting()
+    socket._sock, socket._eager = Interrupting(), None
     with pytest.raises(KeyboardInterrupt):
         env.step([0, 1])
     reference.step([0, 1])
@@ -245,6 +246,51 @@ def test_an_interrupted_call_is_finished_by_the_next():
     assert len(link.journal.entries) == 5
     env.close()
     reference.close()
+
+
+def interrupt_at(line):
+    """Raises KeyboardInterrupt before that line, counted from 1, of those that carry a request; returns how many were run."""
+    seen = 0
+
+    def trace(frame, event, _):
+        nonlocal seen
+        if os.path.basename(frame.f_code.co_filename) not in {"_session.py", "_journal.py", "_link.py", "_socket.py"}:
+            return None
+        if event == "line":
+            seen += 1
+            if seen == line:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return trace
+
+    sys.settrace(trace)
+
+
+@pytest.mark.parametrize("op", ["step", "perturb"])
+def test_wherever_a_call_is_interrupted_it_is_carried_out_and_noted_once_or_not_at_all(op):
+    env = groundtwin.Env("CartPole-v0", max_episode_steps=None)
+    link, line, interrupted = env._link, 0, True
+    while interrupted:
+        line += 1
+        env.reset(seed=1)
+        interrupt_at(line)
+        try:
+            env.step(1) if op == "step" else env.perturb({"poleMass_kg": 0.2})
+            interrupted = False
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(None)
+        # The first request after it finishes what was begun.
+        saved = env.snapshot()
+        noted = [entry[0] for entry in link.journal.entries]
+        assert noted in (["reset"], ["reset", op]), line
+        if op == "step":
+            assert elapsed_steps(saved) == len(noted) - 1, line
+        else:
+            assert env.parameters()["poleMass_kg"] == (0.2 if len(noted) == 2 else 0.1), line
+    assert line > 20
+    env.close()
 
 
 def test_a_server_that_stays_away_is_an_error_in_time():
@@ -328,3 +374,16 @@ def test_no_server_outlives_a_killed_client():
     while time.monotonic() < deadline_s and os.path.exists(f"/proc/{pid}"):
         time.sleep(0.05)
     assert not os.path.exists(f"/proc/{pid}")
+
+
+def test_closing_one_env_while_the_server_dies_closes_no_other():
+    with groundtwin.connect() as session:
+        one, other = (groundtwin.Env("CartPole-v0", session=session) for _ in range(2))
+        reference = groundtwin.Env("CartPole-v0")
+        for env in (one, other, reference):
+            env.reset(seed=1)
+        kill(session)
+        one.close()
+        assert other.step(1)[0].tobytes() == reference.step(1)[0].tobytes()
+        assert session.rebuilds == 1
+        reference.close()

@@ -145,6 +145,33 @@ def test_replies_of_another_form_are_refused():
         results.read(frame + b"\0", _codec.split_seq(frame)[1])
 
 
+@pytest.mark.parametrize("lanes", [None, 3])
+def test_replies_with_wrong_bytes_are_refused_or_read_but_nothing_else(lanes):
+    space = spaces.Dict({"pose": spaces.Box(-1, 1, (2,), np.float32), "mode": spaces.Discrete(3)})
+    count = lanes or 1
+    info = {"rewardTerms": {"alive": np.ones(count)}, "problem": [None] * count}
+    if lanes:
+        flat = {"pose": np.zeros((3, 2), np.float32), "mode": np.zeros((3, 1), np.int32)}
+        info |= {"finalMask": np.ones(3, np.uint8), "finalObservation": flat, "finalInfo": {"count": np.ones(3)}}
+    observation = {"pose": np.zeros((count, 2), np.float32), "mode": np.zeros(count, np.int32)}
+    frame = _codec.encode({"seq": 7, "ok": {**step_of(count, info), "observation": observation}})
+    rng = np.random.default_rng(1)
+    refused = 0
+    for _ in range(6000):
+        broken = bytearray(frame)
+        for at in rng.integers(min(len(frame), 420), size=rng.integers(1, 4)):
+            broken[at] = rng.integers(256)
+        seq, rest = _codec.split_seq(bytes(broken))
+        if seq is None:
+            continue
+        for reads in (lambda f, r: Results(space, lanes).read(f, r), lambda f, _: _codec.decode(f)):
+            try:
+                reads(bytes(broken), rest)
+            except GroundtwinError:
+                refused += 1
+    assert refused > 1000
+
+
 def test_actions_of_a_dictionary():
     space = space_from_json(GOAL)
     layout = Layout(space, 2)

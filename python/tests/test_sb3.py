@@ -36,6 +36,19 @@ def test_ends_are_told_as_sb3_wants_them():
     own.close()
 
 
+def test_options_of_a_reset_reach_the_lanes_once():
+    env = make_vec_env("CartPole-v0", 2, seed=1)
+    env.set_options({"params": {"poleHalfLength_m": 0.7}})
+    env.reset()
+    assert env.unwrapped.env.parameters()["poleHalfLength_m"].tolist() == [0.7, 0.7]
+    env.reset()
+    assert env.unwrapped.env.parameters()["poleHalfLength_m"].tolist() == [0.5, 0.5]
+    env.set_options([{"params": {"poleHalfLength_m": 0.7}}, {}])
+    with pytest.raises(ValueError, match="for all lanes"):
+        env.reset()
+    env.close()
+
+
 def test_sb3_s_check_passes():
     env = groundtwin.Env("CartPole-v0")
     check_env(env)

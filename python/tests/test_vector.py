@@ -178,3 +178,19 @@ def test_spaces_of_lanes_are_batches():
     assert env.action_space == spaces.MultiDiscrete([2, 2, 2])
     assert env.observation_space.shape == (3, 4)
     env.close()
+
+
+@pytest.mark.skipif(hasattr(vector, "AutoresetMode"), reason="wrappers of Gymnasium 0.29")
+def test_wrappers_of_gymnasium_029_work():
+    env = gymnasium.wrappers.RecordEpisodeStatistics(groundtwin.VectorEnv("CartPole-v0", 2, max_episode_steps=4))
+    env.reset(seed=1)
+    for step in range(4):
+        info = env.step(np.array([step % 2] * 2))[4]
+    assert info["episode"]["l"].tolist() == [4, 4]
+    env.close()
+    env = vector.VectorEnvWrapper(groundtwin.VectorEnv("CartPole-v0", 2))
+    own = groundtwin.VectorEnv("CartPole-v0", 2)
+    assert env.reset(seed=3)[0].tobytes() == own.reset(seed=3)[0].tobytes()
+    assert env.step([0, 1])[0].tobytes() == own.step([0, 1])[0].tobytes()
+    env.close()
+    own.close()

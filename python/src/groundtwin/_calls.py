@@ -70,6 +70,11 @@ class RemoteCalls:
     def _require_open(self) -> None:
         raise NotImplementedError
 
+    def __del__(self) -> None:
+        link = getattr(self, "_link", None)
+        if link is not None:
+            link.abandon()
+
     def _lost_track(self) -> None:
         """The server alone knows now which episode comes next."""
 

@@ -185,14 +185,16 @@ def parse(header: bytes) -> tuple[dict[str, Any], int]:
 
 
 def _tensor_ref(entry: Any, offset: int) -> TensorRef:
-    if not isinstance(entry, list) or not 1 <= len(entry) <= _MAX_RANK + 1 or entry[0] not in DTYPES:
+    if not isinstance(entry, list) or not 1 <= len(entry) <= _MAX_RANK + 1:
+        raise bad_message("tensors", "entries [dtype, ...shape]")
+    if not isinstance(entry[0], str) or entry[0] not in DTYPES:
         raise bad_message("tensors", "entries [dtype, ...shape]")
     count = 1
     for length in entry[1:]:
         if type(length) is not int or length < 0:
             raise bad_message("tensors", "shapes of whole numbers")
         count *= length
-    if count > MAX_REPLY_BYTES:
+    if max(count, *entry[1:], 0) > MAX_REPLY_BYTES:
         raise bad_message("tensors", "tensors that lie inside the frame")
     return TensorRef(DTYPES[entry[0]], tuple(entry[1:]), offset, count)
 

@@ -12,6 +12,9 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from ._link import Link
 
+#: A request: its op, and its fields or what they are made of.
+Entry = tuple[str, Any]
+
 #: Requests that change an env. Their replies are the same whenever they are made in the same order on the same state.
 CHANGES = frozenset({"reset", "step", "rollout", "restore", "perturb", "evaluate"})
 #: Bytes of requests since the last snapshot.
@@ -64,7 +67,7 @@ class Journal:
         """`keeps_over_resets`: whether something of an episode lasts into the next one, so that a reset determines nothing."""
         self._keeps_over_resets = keeps_over_resets
         self.snapshot: bytes | None = None
-        self.entries: list[tuple[str, Any]] = []
+        self.entries: list[Entry] = []
         #: The last reply, to hold that of the rebuilt env against.
         self.last: tuple[bytes, int] | None = None
         #: Why the env cannot be built again, if so.
@@ -73,8 +76,9 @@ class Journal:
         self._since_s = time.monotonic()
         self._cost_s = 0.0
 
-    def note(self, op: str, payload: Any, frame: bytes, rest: int) -> None:
-        """Notes a request that was carried out."""
+    def note(self, entry: Entry, frame: bytes, rest: int) -> None:
+        """Notes a request that was carried out; the same one again, after an interruption, changes nothing."""
+        op, payload = entry
         if op == "step":
             self._bytes += len(payload) + _ENTRY_BYTES
         elif op in CHANGES:
@@ -85,32 +89,42 @@ class Journal:
             return
         if self.problem is not None:
             return
-        self.entries.append((op, payload))
+        self._append(entry)
         self.last = (frame, rest)
         if self._bytes > _MAX_BYTES:
             self.begin(None)
             self.problem = f"there were more than {_MAX_BYTES >> 20} MiB of requests since its last snapshot"
 
-    def note_branch(self, branch: Branch) -> None:
+    def note_branch(self, entry: Entry, all_lanes: int) -> None:
         """Notes that lanes were made copies of another env's lane."""
+        branch: Branch = entry[1]
+        if len(set(branch.lanes.tolist())) == all_lanes and not self._keeps_over_resets:
+            self.begin(None)
+        if self.problem is not None:
+            return
         self._bytes += len(branch.snapshot) + _ENTRY_BYTES
-        self.entries.append(("branch", branch))
+        self._append(entry)
         self.last = None
+
+    def _append(self, entry: Entry) -> None:
+        if not self.entries or self.entries[-1] is not entry:
+            self.entries.append(entry)
 
     def begin(self, snapshot: bytes | None) -> None:
         """Forgets what came before: the env is now as the snapshot, or the next request, says."""
-        self.snapshot = snapshot
-        self.entries = []
-        self.last = None
-        self.problem = None
+        # In one statement, so that no interruption finds a half of it.
+        self.snapshot, self.entries, self.last, self.problem = snapshot, [], None, None
         self._bytes = 0
         self._since_s = time.monotonic()
 
     @property
     def is_due(self) -> bool:
         """Whether it is time for a snapshot."""
-        if len(self.entries) % _LOOK_EVERY:
-            return False
+        return not len(self.entries) % _LOOK_EVERY and self.is_overdue
+
+    @property
+    def is_overdue(self) -> bool:
+        """The same, looked at after every request: for those that stand for many steps."""
         return time.monotonic() - self._since_s > max(_SNAPSHOT_EVERY_S, _SHARE * self._cost_s)
 
     def took(self, cost_s: float, snapshot: bytes | None) -> None:
@@ -124,7 +138,9 @@ class Journal:
 def _size_of(payload: Any) -> int:
     if isinstance(payload, Restore):
         return len(payload.snapshot)
-    return sum(int(getattr(value, "nbytes", 8)) for value in payload.values())
+    if isinstance(payload, dict):
+        return sum(map(_size_of, payload.values()))
+    return int(getattr(payload, "nbytes", 8))
 
 
 def _determines(op: str, payload: Any) -> bool:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._codec import Template, decode
-from ._journal import Branch, Journal, Restore
-from ._session import Raw, Session, same_reply
+from ._codec import Template
+from ._journal import CHANGES, Branch, Journal, Restore
+from ._session import Raw, Session, reply_fields, same_reply
 from ._spaces import Layout, space_from_json
 from ._uploads import Ask, upload
 from .errors import GroundtwinError, make_error
@@ -26,6 +26,7 @@ class Link:
     def __init__(self, session: Session, env_id: str, lanes: int, autoreset: str, options: dict[str, Any]) -> None:
         """Makes it. Raises ENV_UNKNOWN, OPTION_INVALID, CAPACITY and whatever making it there raises."""
         self.session = session
+        self._options = options
         self._request = {"id": env_id, "lanes": lanes, "autoreset": autoreset, "options": options}
         self.made: dict[str, Any] = session.request("make", **self._request)
         if self.made["agents"] != 1:
@@ -60,27 +61,40 @@ class Link:
     def ask(self, op: str, **fields: Any) -> dict[str, Any]:
         """Any other request about this env; fields that are None are left out."""
         given = {name: value for name, value in fields.items() if value is not None}
-        return self.session.ask(self, op, given)
+        answer = self.session.ask(self, op, given)
+        if op in CHANGES and self.journal.is_overdue:
+            self._take_snapshot()
+        return answer
 
     def restore(self, snapshot: bytes, lane: int | None) -> Any:
         """Puts one lane, or with None all lanes, back to a snapshot; returns the observation as it came."""
         request = self._restore(lambda op, fields: self.session.ask(None, op, fields), snapshot, lane)
-        return decode(self.session.call(self, "restore", request)[0])["ok"]["observation"]
+        return reply_fields(self.session.call(self, "restore", request)[0])["observation"]
 
     def branch(self, lane: int, into: Link, lanes: npt.NDArray[np.int32]) -> Any:
         """Makes lanes of an env of the same session copies of this one's; returns their observations as they came."""
         request = Branch(lane, into, lanes, self.ask("snapshot", lane=lane)["snapshot"].tobytes())
-        return decode(self.session.call(self, "branch", request)[0])["ok"]["observation"]
+        return reply_fields(self.session.call(self, "branch", request)[0])["observation"]
 
     def close(self) -> None:
         """Closes the env there, and the session with it if it was made for it. May be called again."""
         self.session.remove(self)
 
+    @property
+    def model(self) -> str | None:
+        """Name or id of the model that it was made from."""
+        model: str | None = self._options.get("model")
+        return model
+
+    def abandon(self) -> None:
+        """As `close`, when nobody holds the env any more; nothing is sent now."""
+        self.session.abandon(self)
+
     def rebuild(self, raw: Raw) -> None:
         """Makes the env anew in a new session and plays the journal. Raises CONNECTION_LOST if it did not come out the same."""
         if self.journal.problem is not None:
             raise _not_rebuilt(self.id, self.journal.problem)
-        made = decode(raw(None, "make", self._request)[0])["ok"]
+        made = reply_fields(raw(None, "make", self._request)[0])
         if any(made.get(field) != self.made.get(field) for field in _MADE_ALIKE):
             raise _not_rebuilt(self.id, "the env that the server makes by that name is another one now")
         self.handle = made["env"]
@@ -106,8 +120,7 @@ class Link:
 
     def _restore_raw(self, raw: Raw, snapshot: bytes, lane: int | None) -> tuple[bytes, int]:
         def ask(op: str, fields: dict[str, Any]) -> dict[str, Any]:
-            ok: dict[str, Any] = decode(raw(None, op, fields)[0])["ok"]
-            return ok
+            return reply_fields(raw(None, op, fields)[0])
 
         return raw(self, "restore", self._restore(ask, snapshot, lane))
 

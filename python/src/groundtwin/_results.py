@@ -66,7 +66,9 @@ class Results:
     def _plan(self, frame: bytes, rest: int) -> tuple[int, Part]:
         start, end = header_span(frame)
         message, length = parse(frame[start:end])
-        ok = message["ok"]
+        ok = message.get("ok")
+        if not isinstance(ok, dict) or not isinstance(ok.get("info", {}), (dict, type(None))):
+            raise bad_message("ok", "a map whose info is a map")
         make = _single_plan if self._lanes is None else _vector_plan
         found = length, make(self._space, self._lanes or 1, ok)
         if len(self._plans) >= _MAX_PLANS:

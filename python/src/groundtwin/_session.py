@@ -24,6 +24,7 @@ from ._uploads import publish, upload
 from .errors import GroundtwinError, NotTakenError, bad_message, from_wire, make_error
 
 if TYPE_CHECKING:
+    from ._journal import Entry
     from ._link import Link
 
 #: What is worth waiting for: a server that comes back.
@@ -37,6 +38,8 @@ _LONGEST_DELAY_S = 0.5
 #: That any attempt gets.
 _LEAST_TIME_S = 0.5
 _OK = b"\xa2ok"
+#: Of files that no env was made from, kept for another server.
+_KEPT_UPLOAD_BYTES = 64 << 20
 #: Of a request, where the server does not say otherwise.
 _MAX_FRAME_BYTES = 1 << 20
 
@@ -112,11 +115,14 @@ class Session:
         #: URL of the server that holds the session, while it may be resumed there.
         self._held_at: str | None = None
         self._url = "the server"
-        #: Number of the last request.
+        #: Number of the last request that was settled.
         self._seq = 0
-        #: The request under way: sent again after whatever interrupted it.
-        self._pending: tuple[Link | None, str, Any] | None = None
+        #: The request under way with its number: sent again after whatever interrupted it. One assignment begins it and
+        #: one ends it, and what lies between may be done twice, so that Ctrl-C may come between any two bytecodes.
+        self._pending: tuple[int, Link | None, Entry] | None = None
         self._links: list[Link] = []
+        #: Links whose envs were collected without being closed.
+        self._abandoned: list[Link] = []
         #: Files and what they were published as, to be uploaded again to another server.
         self._published: dict[str, tuple[str, dict[str, bytes]]] = {}
         self._max_frame_bytes = _MAX_FRAME_BYTES
@@ -148,9 +154,7 @@ class Session:
 
     def ask(self, link: Link | None, op: str, fields: dict[str, Any]) -> dict[str, Any]:
         """Carries out one request and returns its reply's fields. Raises whatever the server answers, typed."""
-        frame, _ = self.call(link, op, fields)
-        ok: dict[str, Any] = decode(frame)["ok"]
-        return ok
+        return reply_fields(self.call(link, op, fields)[0])
 
     def call(self, link: Link | None, op: str, payload: Any) -> tuple[bytes, int]:
         """Carries out one request, exactly once.
@@ -168,15 +172,20 @@ class Session:
         with self._lock:
             if self._pending is not None:
                 self._finish_interrupted()
-            if self._closed:
-                raise _closed_error(self._url)
-            # Nothing has begun until the frame is made: a value that cannot travel costs no number.
-            frame = _encoded(self._seq + 1, link, op, payload)
-            if len(frame) > self._max_frame_bytes:
-                raise _too_large(op, len(frame), self._max_frame_bytes)
-            self._pending = (link, op, payload)
-            self._seq += 1
-            return self._settle(self._exchange(frame))
+            if self._abandoned and not self._closed:
+                self._close_abandoned()
+            return self._begin(link, op, payload)
+
+    def _begin(self, link: Link | None, op: str, payload: Any) -> tuple[bytes, int]:
+        if self._closed:
+            raise _closed_error(self._url)
+        # Nothing has begun until the frame is made: a value that cannot travel costs no number.
+        number = self._seq + 1
+        frame = _encoded(number, link, op, payload)
+        if len(frame) > self._max_frame_bytes:
+            raise _too_large(op, len(frame), self._max_frame_bytes)
+        self._pending = (number, link, (op, payload))
+        return self._settle(self._exchange(frame))
 
     def publish(self, kind: str, files: dict[str, bytes]) -> str:
         """Uploads files, as far as the server lacks them, and names them together.
@@ -189,7 +198,7 @@ class Session:
             An id, ``sha256:…``, which follows from kind, names and contents.
         """
         published = publish(lambda op, fields: self.ask(None, op, fields), kind, files, self._max_frame_bytes)
-        self._published[published] = (kind, files)
+        self._keep(published, kind, files)
         return published
 
     def upload(self, data: bytes) -> str:
@@ -210,11 +219,19 @@ class Session:
         if link not in self._links:
             return
         self._links.remove(link)
-        if self._ends_with_envs and not self._links:
+        if self._ends_with_envs and len(self._links) <= len(self._abandoned):
             self.close()
         elif not self._closed:
             with contextlib.suppress(GroundtwinError):
                 self.ask(link, "close", {})
+
+    def abandon(self, link: Link) -> None:
+        """Closes an env that nobody holds any more, with the next request: the garbage collector may call this in the midst of one."""
+        if link not in self._links:
+            return
+        self._abandoned.append(link)
+        if self._ends_with_envs and len(self._links) <= len(self._abandoned):
+            self.close()
 
     def close(self) -> None:
         """Ends the session at once; its envs are closed. May be called again."""
@@ -243,6 +260,14 @@ class Session:
 
     # One request
 
+    def _close_abandoned(self) -> None:
+        while self._abandoned:
+            link = self._abandoned.pop()
+            if link in self._links:
+                self._links.remove(link)
+                with contextlib.suppress(GroundtwinError):
+                    self._begin(link, "close", {})
+
     def _finish_interrupted(self) -> None:
         """The call that began it is gone, but it may have been carried out: it is, and noted."""
         try:
@@ -254,16 +279,18 @@ class Session:
     def _settle(self, answer: tuple[bytes, int]) -> tuple[bytes, int]:
         """Ends the request under way: notes it, or raises what the server answered."""
         assert self._pending is not None
-        link, op, payload = self._pending
+        number, link, entry = self._pending
         frame, rest = answer
+        self._seq = number
         if frame[rest : rest + 3] != _OK:
             self._pending = None
             raise from_wire(decode(frame).get("error"))
         if link is not None:
-            if op == "branch":
-                payload.into.journal.note_branch(payload)
+            if entry[0] == "branch":
+                into = entry[1].into
+                into.journal.note_branch(entry, into.lanes)
             else:
-                link.journal.note(op, payload, frame, rest)
+                link.journal.note(entry, frame, rest)
         self._pending = None
         return answer
 
@@ -287,17 +314,17 @@ class Session:
 
     def _pending_frame(self) -> bytes:
         assert self._pending is not None
-        return _encoded(self._seq, *self._pending)
+        number, link, (op, payload) = self._pending
+        return _encoded(number, link, op, payload)
 
     def _send_and_wait(self, frame: bytes) -> tuple[bytes, int]:
         assert self._pending is not None and self._socket is not None
-        self._socket.send(frame)
+        number, _, (op, _) = self._pending
         try:
-            answer = self._await(self._seq, self._pending[1], self.settings.request_timeout_s)
+            answer = self._ask_socket(frame, number, op)
         except NotTakenError:
             # It has no number there, so it is as if it had never been sent.
             self._pending = None
-            self._seq -= 1
             raise
         reply, rest = answer
         if reply[rest : rest + 3] != _OK:
@@ -306,11 +333,15 @@ class Session:
                 raise Broken("the server is shutting down")
         return answer
 
+    def _ask_socket(self, frame: bytes, seq: int, op: str, timeout_s: float | None = None) -> tuple[bytes, int]:
+        assert self._socket is not None
+        limit_s = self.settings.request_timeout_s if timeout_s is None else timeout_s
+        self._socket.send(frame, limit_s, self._endpoint.check)
+        # The server itself gives up an evaluation that makes no progress.
+        return self._await(seq, op, math.inf if op == "evaluate" else limit_s)
+
     def _await(self, seq: int, op: str, timeout_s: float) -> tuple[bytes, int]:
         assert self._socket is not None
-        if op == "evaluate":
-            # The server itself gives up one that makes no progress.
-            timeout_s = math.inf
         while True:
             try:
                 frame = self._socket.receive(timeout_s, self._endpoint.check)
@@ -396,12 +427,11 @@ class Session:
             **resume,
             "maxFrameBytes": MAX_REPLY_BYTES,
         }
-        self._socket.send(encode(hello))
-        frame, _ = self._await(HELLO_SEQ, "hello", limit_s)
+        frame, _ = self._ask_socket(encode(hello), HELLO_SEQ, "hello", limit_s)
         reply = decode(frame)
         if "error" in reply:
             raise from_wire(reply["error"])
-        info = reply["ok"]
+        info = reply_fields(frame)
         if info.get("protocol") != PROTOCOL:
             raise bad_message("protocol", PROTOCOL)
         self._info = info
@@ -412,6 +442,8 @@ class Session:
     def _rebuild(self) -> None:
         """Makes every env anew and brings it to where it was, bit for bit."""
         self._seq = 0
+        abandoned, self._abandoned = self._abandoned, []
+        self._links = [link for link in self._links if link not in abandoned]
         try:
             for kind, files in self._published.values():
                 publish(self._ask_raw, kind, files, self._max_frame_bytes)
@@ -425,26 +457,38 @@ class Session:
             raise self._lost(f"its envs could not be built again: {error.message}") from error
         finally:
             if self._pending is not None:
-                self._seq += 1
+                _, pending, entry = self._pending
+                # There is nothing to close any more, and the handle may be another env's.
+                is_over = entry[0] == "close"
+                self._pending = (self._seq + 1, None, ("ping", {})) if is_over else (self._seq + 1, pending, entry)
 
     def _raw(self, link: Link | None, op: str, payload: Any) -> tuple[bytes, int]:
         """One request of a rebuild: not noted, not repeated."""
         self._seq += 1
-        assert self._socket is not None
-        self._socket.send(_encoded(self._seq, link, op, payload))
-        frame, rest = self._await(self._seq, op, self.settings.request_timeout_s)
+        frame, rest = self._ask_socket(_encoded(self._seq, link, op, payload), self._seq, op)
         if frame[rest : rest + 3] != _OK:
             raise from_wire(decode(frame).get("error"))
         return frame, rest
 
     def _upload_pending(self) -> None:
-        payload = self._pending[2] if self._pending is not None else None
+        payload = self._pending[2][1] if self._pending is not None else None
         if getattr(payload, "uploaded", None):
             upload(self._ask_raw, payload.snapshot, self._max_frame_bytes)  # type: ignore[union-attr]
 
     def _ask_raw(self, op: str, fields: dict[str, Any]) -> dict[str, Any]:
-        ok: dict[str, Any] = decode(self._raw(None, op, fields)[0])["ok"]
-        return ok
+        return reply_fields(self._raw(None, op, fields)[0])
+
+    def _keep(self, published: str, kind: str, files: dict[str, bytes]) -> None:
+        """For another server. What no env was made from is forgotten, the oldest first, as the server does too."""
+        self._published.pop(published, None)
+        self._published[published] = (kind, files)
+        models = {link.model for link in self._links}
+        spare = [name for name in self._published if name not in models and name != published]
+        room = _KEPT_UPLOAD_BYTES - sum(map(len, files.values()))
+        for name in reversed(spare):
+            room -= sum(map(len, self._published[name][1].values()))
+            if room < 0:
+                del self._published[name]
 
     def _lost(self, reason: str) -> GroundtwinError:
         return make_error(
@@ -465,6 +509,21 @@ class Session:
         self._lock = threading.RLock()
         self._held_at = None
         self._drop()
+
+
+class _Fields(dict[str, Any]):
+    """Of a reply; one that is missing is the server's mistake."""
+
+    def __missing__(self, name: str) -> Any:
+        raise bad_message(name, "in the reply")
+
+
+def reply_fields(frame: bytes) -> dict[str, Any]:
+    """What a request was answered with. Raises BAD_MESSAGE, also where a field that is looked for is missing."""
+    ok = decode(frame).get("ok")
+    if not isinstance(ok, dict):
+        raise bad_message("ok", "a map")
+    return _Fields(ok)
 
 
 def same_reply(one: tuple[bytes, int], other: tuple[bytes, int]) -> bool:

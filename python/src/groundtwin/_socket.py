@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import random
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Callable
@@ -34,7 +36,16 @@ _KEEP_ALIVE_S = 2
 _KEEP_ALIVE_PROBES = 3
 #: How often a wait looks up: whether the server's process lives, and whether time is up.
 _LOOK_S = 1.0
+#: So long a reply is looked for before this thread goes to sleep: to be woken costs more than a short step takes.
+_EAGER_S = 60e-6
+#: Where that was in vain, so many replies are waited for asleep before it is tried again.
+_ASLEEP = 64
+#: Of one message.
+_MAX_FRAGMENTS = 1024
 CLOSE_NORMAL = 1000
+
+
+_yield: Callable[[], object] = getattr(os, "sched_yield", lambda: time.sleep(0))
 
 
 class Broken(Exception):  # noqa: N818 - says what the socket is; never reaches a user
@@ -63,11 +74,19 @@ class Socket:
         self.url = url
         self._sock = _open(url, token, timeout_s)
         self._sock.settimeout(_LOOK_S)
+        #: The same socket, but it never waits; what TLS decrypts has no such thing.
+        self._eager = None if isinstance(self._sock, ssl.SSLSocket) else self._sock.dup()
+        if self._eager is not None:
+            self._eager.setblocking(False)
+        #: Replies to wait for asleep, before one is looked for again.
+        self._asleep = 0
         self._buffer = bytearray(_BUFFER_BYTES)
         self._view = memoryview(self._buffer)
         #: Bytes received and not yet taken: [start, end) of the buffer.
         self._start = 0
         self._end = 0
+        #: When the wait going on is over; 0 until it is looked at for the first time.
+        self._deadline_s = 0.0
         self._bits = random.SystemRandom().getrandbits(64)
         self._random = random.Random(self._bits).getrandbits
 
@@ -75,12 +94,28 @@ class Socket:
         """Of the socket underneath, -1 once closed."""
         return self._sock.fileno()
 
-    def send(self, payload: bytes) -> None:
-        """Sends one binary message. Raises `Broken`."""
-        try:
-            self._sock.sendall(self._frame(_BINARY, payload))
-        except OSError as error:
-            raise Broken(_reason(error)) from error
+    def send(self, payload: bytes, timeout_s: float, alive: Callable[[], None]) -> None:
+        """Sends one binary message, through however narrow a line.
+
+        Args:
+            timeout_s: past it the connection counts as broken: half a message is out.
+            alive: as for `receive`.
+
+        Raises:
+            Broken: the connection ended.
+        """
+        self._deadline_s = 0.0
+        rest = memoryview(self._frame(_BINARY, payload))
+        while rest:
+            try:
+                rest = rest[self._sock.send(rest) :]
+            except TimeoutError as error:
+                try:
+                    self._look_up(timeout_s, alive, _LOOK_S)
+                except TimeoutError:
+                    raise Broken("the server takes nothing any more") from error
+            except OSError as error:
+                raise Broken(_reason(error)) from error
 
     def receive(self, timeout_s: float, alive: Callable[[], None]) -> bytes:
         """Waits for one binary message.
@@ -92,6 +127,7 @@ class Socket:
         Raises:
             Broken: the connection ended.
         """
+        self._deadline_s = 0.0
         if self._start == self._end:
             self._start = self._end = 0
             self._fill(timeout_s, alive)
@@ -110,12 +146,13 @@ class Socket:
                 return payload
             if opcode == _PING:
                 self._reply(_PONG, payload)
+                self._look_up(timeout_s, alive)
             elif opcode == _CLOSE:
                 code = _U16.unpack_from(payload)[0] if len(payload) >= 2 else None
                 raise Broken(f"the server closed it with {code}: {payload[2:].decode('utf-8', 'replace')}", code)
             elif opcode in (_BINARY, _CONTINUATION):
                 parts.append(payload)
-                if sum(map(len, parts)) > MAX_REPLY_BYTES:
+                if len(parts) > _MAX_FRAGMENTS or sum(map(len, parts)) > MAX_REPLY_BYTES:
                     raise Broken("a message over the limit", 1009)
                 if final:
                     return b"".join(parts)
@@ -131,8 +168,10 @@ class Socket:
 
     def drop(self) -> None:
         """Closes the socket without a word, as after a fork or when it is broken."""
-        with contextlib.suppress(OSError):
-            self._sock.close()
+        for sock in (self._sock, self._eager):
+            if sock is not None:
+                with contextlib.suppress(OSError):
+                    sock.close()
 
     def _next(self, timeout_s: float, alive: Callable[[], None]) -> tuple[int, bool, bytes]:
         """Takes one frame of the WebSocket protocol out of what has come."""
@@ -168,6 +207,7 @@ class Socket:
         self._start = self._end = 0
         while have < length:
             have += self._read(view[have:], timeout_s, alive)
+            self._look_up(timeout_s, alive)
         return bytes(message)
 
     def _need(self, count: int, timeout_s: float, alive: Callable[[], None]) -> None:
@@ -180,27 +220,49 @@ class Socket:
             self._start, self._end = 0, rest
         while self._end - self._start < count:
             self._fill(timeout_s, alive)
+            self._look_up(timeout_s, alive)
 
     def _fill(self, timeout_s: float, alive: Callable[[], None]) -> None:
         self._end += self._read(self._view[self._end :], timeout_s, alive)
 
     def _read(self, into: memoryview, timeout_s: float, alive: Callable[[], None]) -> int:
-        deadline_s = 0.0
+        if self._eager is not None and (count := self._read_soon(self._eager, into)):
+            return count
         while True:
             try:
                 count = self._sock.recv_into(into)
-            except TimeoutError as error:
-                now_s = time.monotonic()
-                deadline_s = deadline_s or now_s + timeout_s - _LOOK_S
-                alive()
-                if now_s >= deadline_s:
-                    raise TimeoutError from error
+            except TimeoutError:
+                self._look_up(timeout_s, alive, _LOOK_S)
             except OSError as error:
                 raise Broken(_reason(error)) from error
             else:
                 if count == 0:
                     raise Broken("the server's side of it was closed")
                 return count
+
+    def _look_up(self, timeout_s: float, alive: Callable[[], None], waited_s: float = 0.0) -> None:
+        """Whether it is worth waiting on. The first look of a wait says how long it has lasted, and begins its time."""
+        alive()
+        now_s = time.monotonic()
+        self._deadline_s = self._deadline_s or now_s + timeout_s - waited_s
+        if now_s >= self._deadline_s:
+            raise TimeoutError
+
+    def _read_soon(self, eager: socket.socket, into: memoryview) -> int:
+        """What comes within the next moment, 0 if nothing does. Others may have the processor meanwhile."""
+        if self._asleep > 0:
+            self._asleep -= 1
+            return 0
+        until_s = time.perf_counter() + _EAGER_S
+        while time.perf_counter() < until_s:
+            try:
+                return eager.recv_into(into)
+            except BlockingIOError:
+                _yield()
+            except OSError:
+                return 0
+        self._asleep = _ASLEEP
+        return 0
 
     def _reply(self, opcode: int, payload: bytes) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import gymnasium
-from gymnasium.wrappers import TimeLimit
+from gymnasium.wrappers import OrderEnforcing, TimeLimit
 
 from ._calls import elapsed_steps
 from ._options import open_session
@@ -26,7 +26,8 @@ def connect(url: str | None = None, *, token: str | None = None, settings: Setti
 
 
 def restore(env: gymnasium.Env[Any, Any], snapshot: bytes) -> Any:
-    """Restores an env that has wrappers round it, and sets the counters of `TimeLimit` to the steps of the snapshot.
+    """Restores an env that has wrappers round it, which may never have been reset, and sets the counters of `TimeLimit` to
+    the steps of the snapshot.
 
     Returns:
         The observation, as the env without its wrappers gives it.
@@ -37,5 +38,10 @@ def restore(env: gymnasium.Env[Any, Any], snapshot: bytes) -> Any:
     while layer is not env.unwrapped:
         if isinstance(layer, TimeLimit) and steps is not None:
             layer._elapsed_steps = steps  # type: ignore[assignment]
+        elif isinstance(layer, OrderEnforcing):
+            layer._has_reset = True
+        elif getattr(layer, "_previous_data", ()) is None:
+            # Gymnasium's PassiveEnvChecker compares the first step with the reset before it.
+            layer._previous_data = (observation, {})
         layer = layer.env
     return observation

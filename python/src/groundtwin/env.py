@@ -142,7 +142,8 @@ class Env(RemoteCalls, gymnasium.Env[Any, Any]):
             return whole % 2**32, whole // 2**32
         if not self._was_reset:
             return int.from_bytes(os.urandom(4), "little"), 0
-        if self._episode is None:
+        # Past 2^53 seeds do not travel; the server counts on.
+        if self._episode is None or self._episode[1] >= 2**21 - 1:
             return None
         return self._episode[0], self._episode[1] + 1
 

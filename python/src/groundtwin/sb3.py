@@ -62,12 +62,17 @@ class GroundtwinVecEnv(VecEnv):  # type: ignore[misc]
         self.metadata = env.metadata
 
     def reset(self) -> Any:
-        """Begins an episode in every lane; lanes that `seed` gave seeds begin with them."""
+        """Begins an episode in every lane; lanes that `seed` gave seeds begin with them, and `set_options` is for all of them."""
         seeds = self._seeds
-        observations, _ = self.env.reset(seed=None if all(seed is None for seed in seeds) else seeds)
+        options = self._options[0]
+        if any(own != options for own in self._options):
+            raise ValueError("the options of a reset are for all lanes; set_options got different ones")
+        observations, info = self.env.reset(
+            seed=None if all(seed is None for seed in seeds) else seeds, options=options or None
+        )
         self._reset_seeds()
         self._reset_options()
-        self.reset_infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        self.reset_infos: list[dict[str, Any]] = [lane_of(info, lane) for lane in range(self.num_envs)]
         return observations
 
     def step_async(self, actions: npt.NDArray[Any]) -> None:

@@ -34,6 +34,8 @@ class VectorEnv(RemoteCalls, vector.VectorEnv):
     _is_single = False
     #: Until it is made.
     closed = True
+    #: What wrappers of Gymnasium 0.29 look for.
+    is_vector_env = True
 
     def __init__(
         self,
@@ -121,8 +123,18 @@ class VectorEnv(RemoteCalls, vector.VectorEnv):
         data = self._encode(actions)
         return self._results.read(*self._link.step(data))
 
+    def reset_async(
+        self, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> None:
+        """Notes how; `reset_wait` resets. Only Gymnasium 0.29's own wrappers call these four."""
+        self._reset_with: dict[str, Any] = {"seed": seed, "options": options}
+
+    def reset_wait(self, **_: Any) -> Any:
+        """The reset that `reset_async` announced."""
+        return self.reset(**self._reset_with)
+
     def step_async(self, actions: Any) -> None:
-        """Notes the actions; `step_wait` makes the step. Only Gymnasium 0.29's own wrappers call it."""
+        """Notes the actions; `step_wait` makes the step."""
         self._actions = actions
 
     def step_wait(self, **_: Any) -> Any:
