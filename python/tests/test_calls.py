@@ -392,3 +392,20 @@ def test_an_env_that_nobody_holds_is_closed_with_the_next_request():
     session = alone.session
     del alone
     assert session.closed
+
+
+def test_branches_of_a_twin_go_on_as_it_does():
+    env = groundtwin.Env("Pendulum-v0", backend="twin", model=MODEL, resync=3)
+    env.reset(seed=2)
+    env.step(np.array([0.5], np.float32))
+    lanes, _ = env.branch(3)
+    action = np.array([-0.25], np.float32)
+    for _ in range(5):
+        one, many = env.step(action), lanes.step(np.tile(action, (3, 1)))
+        for lane in range(3):
+            np.testing.assert_array_equal(many[0][lane], one[0])
+            np.testing.assert_array_equal(
+                many[4]["twin"]["steps_since_resync"][lane], one[4]["twin"]["steps_since_resync"]
+            )
+    lanes.close()
+    env.close()

@@ -157,7 +157,7 @@ def test_unknown_ids():
     [
         ({"backend": "dream"}, ValueError, "'truth', 'model' or 'twin'"),
         ({"backend": "model"}, ValueError, "model"),
-        ({"backend": "model", "model": "nowhere"}, ValueError, "--models"),
+        ({"backend": "model", "model": "nowhere"}, FileNotFoundError, "nowhere"),
         ({"backend": "model", "model": "./nowhere"}, FileNotFoundError, "nowhere"),
         ({"engine": "bullet"}, ValueError, "rapier"),
         ({"observe": "model"}, ValueError, "twin"),
@@ -323,3 +323,49 @@ def test_errors_survive_copying():
     made = groundtwin.errors.make_error("ACTION_SHAPE", "text", {"env": "x"})
     again = copy.copy(made)
     assert (type(again), str(again), again.code, again.details) == (type(made), "text", "ACTION_SHAPE", {"env": "x"})
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"model": "small"}, "model"),
+        ({"resync": 16}, "resync"),
+        ({"observe": "model"}, "observe"),
+        ({"drift": True}, "drift"),
+        ({"backend": "model", "model": "small", "observe": "truth"}, "observe"),
+        ({"width": 0}, "width"),
+        ({"height": 1.5}, "height"),
+        ({"token": "secret"}, "token"),
+        ({"randomize": {"poleMass_kg": (0.2, 0.05)}}, "poleMass_kg"),
+    ],
+)
+def test_options_that_would_be_for_nothing_are_refused(options, named):
+    with pytest.raises(ValueError, match=named):
+        groundtwin.Env("CartPoleSwingUp-v0", **options)
+
+
+def test_a_model_that_is_nowhere_says_how_to_get_one():
+    with pytest.raises(FileNotFoundError, match="groundtwin demo"):
+        groundtwin.Env("CartPoleSwingUp-v0", backend="model", model="nowhere")
+
+
+def test_an_address_that_is_none_says_how_it_is_written():
+    with pytest.raises(ConnectionError, match="ws://127"):
+        groundtwin.Env("CartPole-v0", url="127.0.0.1:7777")
+
+
+def test_a_side_that_there_is_none_of(box):
+    with pytest.raises(ValueError, match="side"):
+        box.state("other")
+
+
+def test_a_policy_that_is_nowhere_is_no_model(box):
+    with pytest.raises(FileNotFoundError, match="'random', the path"):
+        box.evaluate("randm")
+
+
+def test_ranges_may_be_pairs():
+    env = groundtwin.Env("CartPoleSwingUp-v0", randomize={"poleMass_kg": (0.05, 0.06)})
+    env.reset(seed=1)
+    assert 0.05 <= env.parameters()["poleMass_kg"] <= 0.06
+    env.close()

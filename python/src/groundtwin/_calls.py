@@ -168,6 +168,8 @@ class RemoteCalls:
             side: of a twin: ``truth`` (default) or ``model``.
         """
         self._require_open()
+        if side not in (None, "truth", "model"):
+            raise refuse(self._link.id, "side", side, "'truth' or 'model'")
         return {name: self._row(rows) for name, rows in self._link.ask("state", side=side)["state"].items()}
 
     def parameters(self) -> dict[str, Any]:

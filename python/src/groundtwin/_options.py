@@ -18,6 +18,8 @@ NO_LIMIT = 2**31 - 1
 #: `max_episode_steps` of an env round which Gymnasium puts its own `TimeLimit`.
 BY_WRAPPER = "wrapper"
 _BACKENDS = ("truth", "model", "twin")
+_NEEDS_TWIN = ("observe", "resync", "drift")
+_NEEDS_MODEL = ("model", *_NEEDS_TWIN)
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,12 @@ class MakeOptions:
     width: int | None
     height: int | None
     camera: str | Mapping[str, Any] | None
+
+    def check_view(self, env: str) -> None:
+        """Raises OPTION_INVALID for pictures that cannot be."""
+        for name, pixels in (("width", self.width), ("height", self.height)):
+            if pixels is not None and (isinstance(pixels, bool) or not isinstance(pixels, int) or pixels < 1):
+                raise refuse(env, name, pixels, "a number of pixels of at least 1")
 
     @property
     def view(self) -> dict[str, Any]:
@@ -64,7 +72,8 @@ def make_link(
     if not isinstance(env_id, str):
         raise refuse("groundtwin", "env_id", env_id, "a string, as in 'CartPole-v0'")
     env_id = env_id_of(env_id)
-    given = _registry_options(env_id, options)
+    options.check_view(env_id)
+    given = _registry_options(env_id, options, has_models_folder=session is not None or url is not None)
     own = session or open_session(url, token, ends_with_envs=True)
     try:
         if isinstance(given.get("model"), dict):
@@ -76,31 +85,51 @@ def make_link(
         raise
 
 
-def _registry_options(env: str, options: MakeOptions) -> dict[str, Any]:
+def _registry_options(env: str, options: MakeOptions, has_models_folder: bool) -> dict[str, Any]:
     """As they travel, but for a model of this machine: its files. Raises OPTION_INVALID for what can be seen from here."""
     if options.backend not in _BACKENDS:
         raise refuse(env, "backend", options.backend, "'truth', 'model' or 'twin'")
     if options.backend != "truth" and options.model is None:
         raise refuse(env, "model", None, f"a model's folder, name or id, for backend {options.backend!r}")
+    # Whoever names a model and trains on physics after all would not notice.
+    for name in _NEEDS_MODEL if options.backend == "truth" else _NEEDS_TWIN if options.backend == "model" else ():
+        value = getattr(options, name)
+        if value is not None and value is not False:
+            way_out = "name backend='model' or 'twin'" if name == "model" else "it is of a twin"
+            raise refuse(env, name, value, f"left out with backend {options.backend!r}: {way_out}")
     given = {
         "backend": options.backend,
-        "model": None if options.model is None else _model(options.model),
+        "model": None if options.model is None else _model(options.model, has_models_folder),
         "observe": options.observe,
-        "resync": options.resync,
+        "resync": {"every": options.resync} if type(options.resync) is int else options.resync,
         "drift": options.drift,
         "engine": options.engine,
-        "randomize": options.randomize,
+        "randomize": _ranges(options.randomize),
         "workers": options.workers,
         "maxEpisodeSteps": _limit(env, options.max_episode_steps),
     }
     return {name: value for name, value in given.items() if value is not None and (name, value) != ("backend", "truth")}
 
 
-def _model(model: str | os.PathLike[str]) -> str | dict[str, bytes]:
-    """A folder's files; a plain name or an id as it is, which the server knows."""
+def _model(model: str | os.PathLike[str], has_models_folder: bool) -> str | dict[str, bytes]:
+    """A folder's files; an id, or the plain name of one that the server has, as it is."""
     text = os.fspath(model)
+    if text.startswith("sha256:"):
+        return text
     is_path = not isinstance(model, str) or os.sep in text or os.path.isdir(text)
-    return model_files(text) if is_path else text
+    return model_files(text) if is_path or not has_models_folder else text
+
+
+def _ranges(randomize: Any) -> Any:
+    """Ranges as the server has them: ``{"low": …, "high": …}`` for a pair."""
+    if not isinstance(randomize, Mapping):
+        return randomize
+    pairs = {
+        name: {"low": value[0], "high": value[1]}
+        for name, value in randomize.items()
+        if isinstance(value, (list, tuple)) and len(value) == 2
+    }
+    return {**randomize, **pairs}
 
 
 def _limit(env: str, steps: Any) -> int | None:
@@ -154,5 +183,13 @@ def open_session(
     Args:
         token: default `$GROUNDTWIN_TOKEN`.
     """
+    if url is None and token is not None:
+        raise refuse("groundtwin", "token", "given", "left out without url: this process's own server has its own")
+    if url is not None and not url.startswith(("ws://", "wss://")):
+        raise make_error(
+            "CONNECTION_REFUSED",
+            f"Cannot connect to {url!r}: that is no WebSocket address. Write it as `groundtwin serve` prints it, ws://127.0.0.1:7777.",
+            {"url": url, "reason": "no WebSocket address"},
+        )
     endpoint: Endpoint = Local() if url is None else Remote(url, token or os.environ.get("GROUNDTWIN_TOKEN"))
     return Session(endpoint, settings, ends_with_envs)

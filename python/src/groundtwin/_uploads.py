@@ -60,8 +60,14 @@ def model_files(folder: str | os.PathLike[str]) -> dict[str, bytes]:
 
 
 def policy_file(path: str | os.PathLike[str]) -> dict[str, bytes]:
-    """A policy's ONNX graph."""
+    """A policy's ONNX graph. Raises ModelMissingError."""
     file = Path(path)
+    if not file.is_file():
+        raise make_error(
+            "MODEL_MISSING",
+            f"There is no policy '{path}': give 'random', the path or the bytes of an ONNX file, or the id of an upload.",
+            {"path": str(path), "problem": "there is no such file"},
+        )
     return {"policy.onnx": _read(file.parent, file.name)}
 
 
@@ -75,7 +81,8 @@ def _read(root: Path, name: str) -> bytes:
         raise make_error(
             "MODEL_MISSING",
             f"There is no model at '{root}' on this machine: {name} cannot be read ({error.strerror}). Give the folder "
-            "that holds manifest.json, the name of a model in the server's models folder, or the id of an upload.",
+            "that holds manifest.json, the name of a model in the models folder of the server at `url`, or the id of an upload. "
+            "`python -m groundtwin demo` trains one and leaves it in runs/demo-seed-1/model.",
             {"path": str(root), "problem": f"{name} cannot be read"},
         ) from error
 

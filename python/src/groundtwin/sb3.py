@@ -80,10 +80,12 @@ class GroundtwinVecEnv(VecEnv):  # type: ignore[misc]
         self._actions = actions
 
     def step_wait(self) -> tuple[Any, npt.NDArray[np.float32], npt.NDArray[np.bool_], list[dict[str, Any]]]:
-        """Makes the step. Infos hold what SB3 looks at: of lanes that ended, ``terminal_observation`` and ``TimeLimit.truncated``."""
+        """Makes the step. Infos hold what each lane tells; of lanes that ended also ``terminal_observation`` and
+        ``TimeLimit.truncated``, which SB3 looks at."""
         observations, rewards, terminations, truncations, info = self.env.step(self._actions)
         dones = terminations | truncations
-        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        # Of a lane that ended the info of its last step, without that of the episode that began.
+        infos: list[dict[str, Any]] = [{} if dones[lane] else lane_of(info, lane) for lane in range(self.num_envs)]
         for lane in np.flatnonzero(dones):
             infos[lane] = {
                 **lane_of(info.get("final_info", {}), int(lane)),
