@@ -7,4 +7,8 @@ export { cemInModel } from './cem/in-model.ts';
 export { cemInTruth } from './cem/in-truth.ts';
 export { CemPlanner } from './cem/planner.ts';
 export { type OpenPolicy, onnxPolicy, type PolicySpaces } from './onnx/policy.ts';
+export type { PpoState } from './ppo/checkpoint.ts';
+export { type PpoConfig, ppoDefaults } from './ppo/config.ts';
+export type { PpoWeights } from './ppo/networks.ts';
+export { type PpoOptions, type PpoProgress, type PpoResult, PpoTraining, trainPpo } from './ppo/train.ts';
 export { randomPolicy } from './random/policy.ts';

@@ -1,6 +1,6 @@
 import type { VectorEnv, VectorStepResult } from '../../src/core/vector-env.ts';
+import { Moments } from '../../src/math/moments.ts';
 import { allocate, rowOf, type TypedArray, type Values } from '../../src/spaces/space.ts';
-import { Moments } from './moments.ts';
 import type { Network, Normaliser } from './policy.ts';
 
 /** One episode to play. */

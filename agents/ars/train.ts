@@ -1,7 +1,7 @@
 import type { VectorEnv } from '../../src/core/vector-env.ts';
+import { Moments } from '../../src/math/moments.ts';
 import { Rng } from '../../src/math/rng.ts';
 import type { ArsConfig } from './config.ts';
-import { Moments } from './moments.ts';
 import { type ArsPolicyData, Network, type Normaliser } from './policy.ts';
 import { type Job, type Outcome, play } from './rollouts.ts';
 import { update } from './update.ts';

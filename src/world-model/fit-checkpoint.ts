@@ -1,21 +1,13 @@
 /** A fit under way as one file, so that training stopped or killed at any moment goes on from there. */
-import { readFileSync, statSync } from 'node:fs';
-import { bytesOf, packSections, unpackSections } from '../core/sections.ts';
-import { writeFileAtomically } from '../data/atomic-file.ts';
-import { GroundtwinError, isGroundtwinError } from '../errors.ts';
+import { bytesOf, packSections } from '../core/sections.ts';
+import { type Identity, readCheckpoint, writeCheckpoint } from '../data/checkpoint-file.ts';
 import { sha256Hex } from '../math/hash.ts';
 import type { BestFit, FitHooks, FitJob, FitProgress, FitState, Weights } from './fit-ensemble.ts';
 
 export const checkpointFormat = 'groundtwin-fit.v1';
-/** A larger file is refused unread. */
-const maxFileBytes = 2 ** 31 - 1;
 const rngWords = 6;
 
-/** What must be alike for a fit to go on from a checkpoint, by name as people know it. */
-type Identity = Readonly<Record<string, string>>;
-
 interface Head {
-  readonly identity: Identity;
   readonly update: number;
   readonly step: number;
   readonly rng: readonly number[];
@@ -38,8 +30,8 @@ export function checkpointsIn(
   versions: Readonly<Record<string, string>>,
 ): NonNullable<FitHooks['checkpoints']> {
   const identity = identityOf(job, versions);
-  const from = readCheckpoint(path, identity);
-  return { every, save: (state) => writeFileAtomically(path, packCheckpoint(state, identity)), ...(from ? { from } : {}) };
+  const from = readCheckpoint(path, checkpointFormat, identity, stateOf);
+  return { every, save: (state) => save(path, identity, state), ...(from ? { from } : {}) };
 }
 
 function identityOf(job: FitJob, versions: Readonly<Record<string, string>>): Identity {
@@ -61,10 +53,9 @@ function identityOf(job: FitJob, versions: Readonly<Record<string, string>>): Id
   };
 }
 
-function packCheckpoint({ update, training, rng, losses, best }: FitState, identity: Identity): Uint8Array {
+function save(path: string, identity: Identity, { update, training, rng, losses, best }: FitState): void {
   const names = Object.keys(training.parameters);
   const head: Head = {
-    identity,
     update,
     step: training.step,
     rng,
@@ -73,43 +64,7 @@ function packCheckpoint({ update, training, rng, losses, best }: FitState, ident
   };
   const groups = [training.parameters, training.first, training.second, ...(best ? [best.weights] : [])];
   const numbers = groups.flatMap((group) => names.map((name) => bytesOf(group[name]!)));
-  const content = packSections(head, [new TextEncoder().encode(JSON.stringify(losses)), ...numbers]);
-  return packSections({ format: checkpointFormat, sha256: sha256Hex(content) }, [content]);
-}
-
-/** @returns nothing where there is no file. */
-function readCheckpoint(path: string, identity: Identity): FitState | undefined {
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return undefined;
-  const refuse = (problem: string): never => {
-    throw new GroundtwinError('CHECKPOINT_INVALID', { path, problem });
-  };
-  if (!found.isFile()) refuse('it is not a file');
-  if (found.size > maxFileBytes) refuse(`it has ${found.size} bytes, over the limit of ${maxFileBytes}`);
-  try {
-    const { head: outer, parts } = unpackSections<{ format: string; sha256: string } | null>(readFileSync(path));
-    const [content] = parts;
-    if (outer?.format !== checkpointFormat) refuse(`it is not of format ${checkpointFormat}`);
-    if (parts.length !== 1 || sha256Hex(content!) !== outer?.sha256) refuse('it is damaged (sha256 differs)');
-    const { head, parts: inner } = unpackSections<Head>(content!);
-    requireSame(path, head?.identity ?? {}, identity);
-    return stateOf(head, inner) ?? refuse('it does not hold a state of training');
-  } catch (error) {
-    if (isGroundtwinError(error, 'SNAPSHOT_INVALID')) return refuse('it is damaged, or cut short');
-    throw error;
-  }
-}
-
-function requireSame(path: string, got: Identity, expected: Identity): void {
-  for (const what of new Set([...Object.keys(expected), ...Object.keys(got)])) {
-    const [now, then] = [expected[what] ?? 'not given', got[what] ?? 'not given'];
-    if (now !== then) throw new GroundtwinError('CHECKPOINT_FOREIGN', { path, what, expected: brief(now), got: brief(String(then)) });
-  }
-}
-
-/** A hash tells as much by its beginning. */
-function brief(value: string): string {
-  return value.length > 24 ? `${value.slice(0, 16)}…` : value;
+  writeCheckpoint(path, checkpointFormat, identity, head, [new TextEncoder().encode(JSON.stringify(losses)), ...numbers]);
 }
 
 /** Undefined when the parts do not fit the head; sizes of the weights are checked where they are loaded. */

@@ -32,7 +32,13 @@ export class Moments {
 
   /** 1 before anything was seen, and where nothing ever changed. */
   deviation(): Float64Array {
-    return this.squares.map((sum) => (sum > this.count * SMALLEST_VARIANCE ? Math.sqrt(sum / this.count) : 1));
+    return this.squares.map((_, i) => this.deviationOf(i));
+  }
+
+  /** Of one element; as `deviation`. */
+  deviationOf(i: number): number {
+    const sum = this.squares[i]!;
+    return sum > this.count * SMALLEST_VARIANCE ? Math.sqrt(sum / this.count) : 1;
   }
 }
 
