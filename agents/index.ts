@@ -1,3 +1,16 @@
+export {
+  inMemory,
+  inModel,
+  inTruth,
+  type MemoryViewOptions,
+  type Planner,
+  type PlannerRecipe,
+  type PlanningView,
+  planningPolicy,
+  type SequencePlanner,
+  type SequenceRecipe,
+  type ViewOptions,
+} from '../src/planning/index.ts';
 export { type ArsConfig, arsDefaults } from './ars/config.ts';
 export { type ArsPolicyData, arsPolicy } from './ars/policy.ts';
 export { type ArsProgress, type ArsResult, ArsSearch, type SavedSearch, trainArs } from './ars/train.ts';
@@ -6,6 +19,11 @@ export { cemInMemory } from './cem/in-memory.ts';
 export { cemInModel } from './cem/in-model.ts';
 export { cemInTruth } from './cem/in-truth.ts';
 export { CemPlanner } from './cem/planner.ts';
+export { cem } from './cem/recipe.ts';
+export { type IcemConfig, icemDefaults } from './icem/config.ts';
+export { icem } from './icem/recipe.ts';
+export { type MppiConfig, mppiDefaults } from './mppi/config.ts';
+export { mppi } from './mppi/recipe.ts';
 export { type OpenPolicy, onnxPolicy, type PolicySpaces } from './onnx/policy.ts';
 export type { PpoState } from './ppo/checkpoint.ts';
 export { type PpoConfig, ppoDefaults } from './ppo/config.ts';

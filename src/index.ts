@@ -90,6 +90,7 @@ export type { Backend, InfoColumns } from './core/backend.ts';
 export type { PhysicsWorld } from './core/physics-world.ts';
 export type { Camera, Picture, PixelArray, RenderMode, RenderResults, ViewOptions } from './core/picture.ts';
 export type { Policy } from './core/policy.ts';
+export type { LimitCost, RolloutScorer, TerminalValue } from './core/rollouts.ts';
 export type { SceneSpec } from './core/scene-spec.ts';
 export type { StateShape, StateView } from './core/state-spec.ts';
 export type { AutoresetMode, LaneStates, ResetOptions, VectorEnv, VectorResetResult, VectorStepResult } from './core/vector-env.ts';
@@ -106,9 +107,20 @@ export { ReplayBuffer, type ReplayBufferOptions, type SampledTransitions } from 
 export type { SequenceBatch } from './data/sequence-batch.ts';
 export { readTransitions, TransitionRecorder, type Transitions, writeTransitions } from './data/transitions.ts';
 export { type ErrorCode, GroundtwinError, isGroundtwinError } from './errors.ts';
-export { breakModel, type GapReport, type MeasureTrustOptions, measureTrust, runGap } from './gap/index.ts';
+export {
+  breakModel,
+  type GapReport,
+  type ImaginedPlan,
+  type ImagineOptions,
+  imagine,
+  type MeasureTrustOptions,
+  measureTrust,
+  type PlanOutcome,
+  runGap,
+} from './gap/index.ts';
 export { Rng } from './math/rng.ts';
 export { type GuardOptions, type ModelIsolation, type ModelLimits, nodeRuntime } from './onnx/index.ts';
+export { type GoalEntry, parseGoal } from './planning/index.ts';
 export type { MakeOptions, MakeVectorOptions } from './registry/registry.ts';
 export { Registry } from './registry/registry.ts';
 export { Renderer, type RenderOptions } from './render/index.ts';

@@ -40,6 +40,16 @@ export function countOrNone(text: string): number {
   return integer(text, 0, 1e9);
 }
 
+/** Plans that one picture can hold apart. */
+export function planCount(text: string): number {
+  return integer(text, 1, 64);
+}
+
+/** Control steps planned at once: memory grows with them. */
+export function planSteps(text: string): number {
+  return integer(text, 1, 1000);
+}
+
 /** Networks of an ensemble: as many as a model may have. */
 export function memberCount(text: string): number {
   return integer(text, 1, maxMembers);

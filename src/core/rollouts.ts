@@ -21,3 +21,15 @@ export interface RolloutScorer {
    */
   score(plans: Float32Array, candidates: number, horizon: number, out: Float64Array): Promise<void>;
 }
+
+/** What is still to come where a plan breaks off: by it planners see past their horizon. In the unit of the scores, rewards undiscounted. */
+export interface TerminalValue {
+  /** What it judges: whole states of the task, or observations as an agent sees them, flat. */
+  readonly of: 'state' | 'observation';
+  /**
+   * Not asked about plans whose episode ended: nothing follows there.
+   * @param rows - float64 `[count, width]`; reused by the caller.
+   * @param out - float64 `[count]`.
+   */
+  evaluate(rows: Float64Array, count: number, out: Float64Array): void | Promise<void>;
+}

@@ -7,6 +7,7 @@ export * from './figures.ts';
 export * from './gap-report.ts';
 export * from './gap-rows.ts';
 export * from './held-out.ts';
+export * from './imagine.ts';
 export * from './linear-reference.ts';
 export * from './measure-trust.ts';
 export * from './measurements.ts';

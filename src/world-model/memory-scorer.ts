@@ -1,6 +1,7 @@
-import type { RolloutScorer } from '../core/rollouts.ts';
+import type { RolloutScorer, TerminalValue } from '../core/rollouts.ts';
 import { Rng } from '../math/rng.ts';
 import type { LimitCostOf } from '../task/limits.ts';
+import { scatterValues } from '../task/terminal.ts';
 import { MemoryLanes } from './memory-lanes.ts';
 import type { ObservationModel } from './observation-model.ts';
 
@@ -18,10 +19,16 @@ export class MemoryScorer implements RolloutScorer {
   private readonly limitCost: LimitCostOf;
   private readonly rng = new Rng(0);
   private memories: Float32Array = new Float32Array(0);
-  private lanes: MemoryLanes | undefined;
+  private readonly terminal: TerminalValue | undefined;
+  /** By how many: planners whose population shrinks come back to the same few sizes with every decision. */
+  private readonly lanes = new Map<number, MemoryLanes>();
 
-  /** @param samples - dreams of a candidate by each member. @param limitCost - of an imagined observation. */
-  constructor(model: ObservationModel, starts: number, samples = 1, limitCost: LimitCostOf = () => 0) {
+  /**
+   * @param samples - dreams of a candidate by each member. @param limitCost - of an imagined observation.
+   * @param terminal - of observations: judges where each dream of a candidate breaks off.
+   */
+  constructor(model: ObservationModel, starts: number, samples = 1, limitCost: LimitCostOf = () => 0, terminal?: TerminalValue) {
+    this.terminal = terminal;
     this.limitCost = limitCost;
     this.model = model;
     this.starts = starts;
@@ -41,8 +48,8 @@ export class MemoryScorer implements RolloutScorer {
 
   async score(plans: Float32Array, candidates: number, horizon: number, out: Float64Array): Promise<void> {
     const count = this.starts * candidates * this.dreams;
-    if (this.lanes?.lanes !== count) this.lanes = new MemoryLanes(this.model, count);
-    const { lanes } = this;
+    const lanes = this.lanes.get(count) ?? new MemoryLanes(this.model, count);
+    this.lanes.set(count, lanes);
     this.place(lanes, candidates);
     const returns = new Float64Array(count);
     const alive = new Float64Array(count).fill(1);
@@ -55,6 +62,10 @@ export class MemoryScorer implements RolloutScorer {
         returns[lane] = returns[lane]! + alive[lane]! * (lanes.reward[lane]! - this.limitCost(lanes.sample, lane));
         alive[lane] = alive[lane]! * lanes.continues[lane]!;
       }
+    }
+    if (this.terminal) {
+      const values = await scatterValues(Float64Array.from(lanes.sample), Array.from(returns.keys()), count, this.terminal);
+      for (let lane = 0; lane < count; lane++) returns[lane] = returns[lane]! + alive[lane]! * values[lane]!;
     }
     for (let plan = 0; plan < out.length; plan++) {
       let sum = 0;

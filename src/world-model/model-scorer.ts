@@ -1,10 +1,11 @@
-import type { LimitCost, RolloutScorer } from '../core/rollouts.ts';
+import type { LimitCost, RolloutScorer, TerminalValue } from '../core/rollouts.ts';
 import { layOut } from '../core/state-spec.ts';
 import { Rng } from '../math/rng.ts';
 import { allocate, flatSizeOf, type TypedArray } from '../spaces/space.ts';
 import { type LimitCostOf, limitCostOf, noLimitCost } from '../task/limits.ts';
 import type { AnyTask } from '../task/task.ts';
 import { TaskEnv } from '../task/task-env.ts';
+import { valuesOfLanes } from '../task/terminal.ts';
 import { ModelDynamics } from './model-dynamics.ts';
 import type { WorldModel } from './world-model.ts';
 
@@ -20,11 +21,15 @@ export class ModelScorer implements RolloutScorer {
   private readonly rng: Rng;
   private starting: Float64Array = new Float64Array(0);
   private readonly limitCost: LimitCostOf;
-  private dream: TaskEnv | undefined;
+  private readonly terminal: TerminalValue | undefined;
+  /** By lanes: planners whose population shrinks come back to the same few sizes with every decision. */
+  private readonly dreams = new Map<number, TaskEnv>();
   private actions: TypedArray;
   private active: Uint8Array;
 
-  constructor(task: AnyTask, model: WorldModel, starts: number, cost: LimitCost = noLimitCost) {
+  /** @param terminal - judges where each dream of a candidate breaks off. */
+  constructor(task: AnyTask, model: WorldModel, starts: number, cost: LimitCost = noLimitCost, terminal?: TerminalValue) {
+    this.terminal = terminal;
     this.limitCost = limitCostOf(layOut(task.state), cost);
     this.task = task;
     this.model = model;
@@ -55,17 +60,22 @@ export class ModelScorer implements RolloutScorer {
       await dream.step(this.actions, this.active);
       collect(dream, this.active, returns, this.limitCost);
     }
+    if (this.terminal) {
+      const values = await valuesOfLanes(dream, this.active, this.terminal);
+      for (let lane = 0; lane < returns.length; lane++) returns[lane] = returns[lane]! + values[lane]!;
+    }
     this.average(returns, out);
   }
 
   private dreamFor(candidates: number): TaskEnv {
     const { members } = this.model.manifest;
     const lanes = this.starts * candidates * members;
-    if (this.dream?.lanes === lanes) return this.dream;
-    this.dream = new TaskEnv(this.task, new ModelDynamics(this.task, this.model, lanes), lanes);
+    const dream = this.dreams.get(lanes) ?? new TaskEnv(this.task, new ModelDynamics(this.task, this.model, lanes), lanes);
+    this.dreams.set(lanes, dream);
+    if (this.active.length === lanes) return dream;
     this.actions = allocate(this.task.actionSpace, lanes) as TypedArray;
     this.active = new Uint8Array(lanes);
-    return this.dream;
+    return dream;
   }
 
   /** Lane = (start · candidates + candidate) · members + member. */

@@ -1,35 +1,13 @@
 import { expect } from 'chai';
 import { CemPlanner, cemDefaults, cemInModel, cemInTruth, randomPolicy } from '../../agents/index.ts';
 import { pendulum } from '../../envs/pendulum/task.ts';
-import type { RolloutScorer } from '../../src/core/rollouts.ts';
 import { Rng } from '../../src/math/rng.ts';
 import { allocate, box, contains, dict, discrete, rowOf, type Space } from '../../src/spaces/space.ts';
 import { anyTask } from '../../src/task/task.ts';
 import { manifestFor, registryOf, StubModel } from '../contracts/stub-backends.ts';
 import { walker } from '../contracts/stub-tasks.ts';
-
-/** Scores a plan by its distance from a target sequence, each start its own. */
-class Quadratic implements RolloutScorer {
-  readonly starts: number;
-  readonly actionSize: number;
-  readonly seen: number[] = [];
-  private readonly targets: readonly (readonly number[])[];
-
-  constructor(targets: readonly (readonly number[])[], actionSize: number) {
-    this.starts = targets.length;
-    this.actionSize = actionSize;
-    this.targets = targets;
-  }
-
-  async score(plans: Float32Array, candidates: number, horizon: number, out: Float64Array): Promise<void> {
-    const size = horizon * this.actionSize;
-    this.seen.push(...plans);
-    for (let plan = 0; plan < out.length; plan++) {
-      const target = this.targets[Math.floor(plan / candidates)]!;
-      out[plan] = -target.reduce((sum, value, i) => sum + (plans[plan * size + i]! - value) ** 2, 0);
-    }
-  }
-}
+import { pendulumModel } from '../planning/pendulum-model.ts';
+import { Quadratic } from '../planning/scorers.ts';
 
 /** All candidates search alike: what the default adds, narrow ones beside wide, is for plans that are warm already. */
 const config = {
@@ -128,10 +106,7 @@ describe('planning agents', () => {
   });
 
   it('plan in a model from observations alone, alike from the same seed, each lane for itself', async () => {
-    const model = new StubModel(manifestFor(task, { members: 2 }), ({ state, action }) => {
-      const velocity = state[1]! + 0.05 * (15 * Math.sin(state[0]!) + 3 * action[0]!);
-      return { sample: [state[0]! + 0.05 * velocity, velocity] };
-    });
+    const model = pendulumModel(task, 2);
     const look = (angle_rad: number) => [Math.cos(angle_rad), Math.sin(angle_rad), 0];
     const act = async (seed: number, angles: readonly number[]) => {
       const policy = cemInModel(task, model, angles.length, { ...small, population: 60, elites: 8, iterations: 5 });

@@ -89,6 +89,7 @@ describe('the command line', () => {
       [['record', ...env, '--out', 'x.bin', '--policy', 'cem'], 2, /OPTION_INVALID: .*--model.*--policy random/],
       [['record', ...env, '--out', '.'], 2, /OPTION_INVALID: .*--out is a folder/],
       [['eval', ...env], 2, /OPTION_INVALID: .*--model.*--policy random/],
+      [['eval', ...env, '--policy', 'icem'], 2, /OPTION_INVALID: .*--model.*--policy icem.*--policy random/],
       [['eval', ...env, '--policy', 'random', '--in', 'model'], 2, /OPTION_INVALID: .*model is missing/],
       [['eval', ...env, '--policy', 'random', '--in', 'twin', '--url', 'ws://127.0.0.1:1'], 2, /--in is twin.*--url/],
       [['eval', ...env, '--policy', 'random', '--engine', 'mujoco', '--url', 'ws://127.0.0.1:1'], 2, /--engine is mujoco.*--url/],
@@ -96,6 +97,11 @@ describe('the command line', () => {
       [['eval', ...env, '--policy', 'random', '--url', 'ws://127.0.0.1:1'], 5, /CONNECTION_REFUSED: .*groundtwin serve/],
       [['eval', ...env, '--model', 'no/such/folder'], 2, /MODEL_MISSING: .*no\/such\/folder.*train-model/],
       [['gap', '--model', 'no/such/folder'], 2, /MODEL_MISSING: .*train-model/],
+      [['imagine', ...env, '--model', 'no/such/folder', '--goal', 'angle_rad=0'], 2, /MODEL_MISSING: .*train-model/],
+      [['imagine', ...env, '--model', 'x', '--goal', 'height_m=1'], 2, /goal is height_m=1.*angle_rad, velocity_radps/],
+      [['imagine', ...env, '--model', 'x', '--goal', 'angle_rad=0', '--plans', '65'], 2, /integer from 1 to 64/],
+      [['imagine', ...env, '--model', 'x'], 2, /required option '--goal <entries>'/],
+      [['imagine', ...env, '--model', 'x', '--goal', 'angle_rad=0', '--out', 'package.json'], 2, /--out is a file/],
       [['train-model', ...env, '--data', 'none.bin', '--out', 'x', '--members', '65'], 2, /integer from 1 to 64/],
       [['train-model', ...env, '--data', 'none.bin', '--out', 'x'], 1, /DATA_INVALID: .*cannot be read.*groundtwin record/],
       [['serve', '--port', '65536'], 2, /integer from 0 to 65535/],
@@ -273,6 +279,43 @@ describe('the command line', () => {
       ] as const)
         expect((await groundtwin(argv)).err).to.match(says);
     });
+
+    it('imagines ways to a goal and executes them, as table, data and page', async () => {
+      const out = place.in('imagined');
+      const argv = [
+        'imagine',
+        '--model',
+        model,
+        '--goal',
+        'angle_rad=0,velocity_radps=0',
+        '--plans',
+        '2',
+        '--horizon',
+        '8',
+        '--start',
+        '5',
+      ];
+      const { code, out: printed, err } = await groundtwin([...argv, '--out', out, '--json']);
+      expect(code, err).to.equal(0);
+      const result = JSON.parse(printed);
+      expect(result).to.deep.include({ env: 'Pendulum-v0', planner: 'icem', start: 5, seed: 1, horizon: 8, controlDt_s: 0.05 });
+      expect(result.goal.map(({ label, unit }: { label: string; unit: string }) => [label, unit])).to.deep.equal([
+        ['angle_rad', 'rad'],
+        ['velocity_radps', 'rad/s'],
+      ]);
+      expect(result.plans).to.have.length(2);
+      const [{ actions, imagined, executed, difference }] = result.plans;
+      expect(actions).to.have.length(8);
+      expect(imagined.path.angle_rad[0]).to.be.closeTo(executed.path.angle_rad[0], 1e-9);
+      expect(difference.return).to.equal(imagined.return - executed.return);
+      expect(JSON.parse(readFileSync(join(out, 'imagine.json'), 'utf8'))).to.deep.equal(result);
+      const page = readFileSync(join(out, 'imagine.html'), 'utf8');
+      expect(page.match(/<figure/g)).to.have.length(4);
+      expect(page).to.not.match(/NaN|undefined|https?:/);
+      const text = await groundtwin([...argv, '--planner', 'mppi']);
+      expect(text.out.split('\n')[0]).to.match(/^plan +apart +distance +return +angle_rad \(rad\) +velocity_radps \(rad\/s\)$/);
+      for (const side of ['imagined', 'executed', 'difference']) expect(text.out.split(side)).to.have.length(3);
+    }).timeout(60_000);
 
     it('plays in truth, model and twin', async () => {
       const play = async (where: string) => {

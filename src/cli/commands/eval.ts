@@ -14,7 +14,7 @@ import { type Condition, type ConditionedTask, conditionedTask, conditionOption 
 import { exitCodes } from '../exit-codes.ts';
 import { EVALUATION_SEED } from '../main-job.ts';
 import { count, engineOption, envOption, type Finish, requirePlaceFor, seedNumber, withCommon } from '../options.ts';
-import { policyOf } from '../policies.ts';
+import { type PolicyName, policyOf, policyOption } from '../policies.ts';
 import { terminal } from '../terminal.ts';
 
 interface EvalOptions {
@@ -23,7 +23,7 @@ interface EvalOptions {
   readonly engine: EngineName;
   readonly seed: number;
   readonly firstStart: number;
-  readonly policy: 'random' | 'cem';
+  readonly policy: PolicyName;
   readonly model?: string;
   readonly in: 'truth' | 'model' | 'twin';
   readonly url?: string;
@@ -38,7 +38,7 @@ export function addEval(program: Command, finish: Finish): void {
     .description('play a policy from fresh starts, on physics, in a model, or on a server')
     .addOption(envOption())
     .addOption(engineOption())
-    .addOption(new Option('--policy <name>', 'who acts').choices(['random', 'cem']).default('cem'))
+    .addOption(policyOption('cem'))
     .option('--model <folder>', 'model to plan in, and the model of --in model and twin')
     .addOption(new Option('--in <backend>', 'where it acts').choices(['truth', 'model', 'twin']).default('truth'))
     .option('--url <url>', 'act on a server instead, as in ws://127.0.0.1:7777')

@@ -8,6 +8,7 @@ import { addDoctor } from './doctor.ts';
 import { addEval } from './eval.ts';
 import { addExport } from './export.ts';
 import { addGap } from './gap.ts';
+import { addImagine } from './imagine.ts';
 import { addImport } from './import.ts';
 import { addRecord } from './record.ts';
 import { addReplay } from './replay.ts';
@@ -16,5 +17,5 @@ import { addTrainModel } from './train-model.ts';
 
 export function addCommands(program: Command, finish: Finish): void {
   const simulate = [addDemo, addList, addDescribe, addRecord, addReplay, addExport, addImport, addCheckEnv];
-  for (const add of [...simulate, addTrainModel, addCheckModel, addEval, addGap, addServe, addDoctor]) add(program, finish);
+  for (const add of [...simulate, addTrainModel, addCheckModel, addEval, addImagine, addGap, addServe, addDoctor]) add(program, finish);
 }

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { EngineName } from '../../core/scene-spec.ts';
 import type { VectorEnv } from '../../core/vector-env.ts';
 import { recordEpisode } from '../../data/record.ts';
@@ -11,7 +11,7 @@ import type { TaskEnv } from '../../task/task-env.ts';
 import { type Condition, type ConditionedTask, conditionedTask, conditionOption } from '../condition.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { count, engineOption, envOption, type Finish, requirePlaceFor, withCommon } from '../options.ts';
-import { policyOf } from '../policies.ts';
+import { type PolicyName, policyOf, policyOption } from '../policies.ts';
 import { terminal } from '../terminal.ts';
 
 interface RecordOptions {
@@ -19,7 +19,7 @@ interface RecordOptions {
   readonly env: string;
   readonly engine: EngineName;
   readonly seed: number;
-  readonly policy: 'random' | 'cem';
+  readonly policy: PolicyName;
   readonly model?: string;
   readonly hold: number;
   readonly episodes: number;
@@ -33,8 +33,8 @@ export function addRecord(program: Command, finish: Finish): void {
     .description('record transitions of a policy on physics')
     .addOption(envOption())
     .addOption(engineOption())
-    .addOption(new Option('--policy <name>', 'who acts').choices(['random', 'cem']).default('random'))
-    .option('--model <folder>', 'model to plan in, for --policy cem')
+    .addOption(policyOption('random'))
+    .option('--model <folder>', 'model to plan in, for any --policy but random')
     .option('--hold <n>', 'steps that a random action is held', count, 5)
     .option('--episodes <n>', 'episodes', count, 4)
     .requiredOption('--out <file>', 'where to write, as in data.bin')
