@@ -164,7 +164,7 @@ const ofTheSocket: readonly Case[] = [
     make: async (place) => {
       const env = await (await place.client()).make(id);
       await env.reset();
-      return env.restore(new Uint8Array(2 * maxFrameBytes));
+      return env.rollout(new Float32Array(maxFrameBytes / 2));
     },
   },
   {
