@@ -125,7 +125,12 @@ def openenv_parts():
 
 
 def serve_openenv(port):
+    import threading
+
     import uvicorn
+
+    # Whoever asks may be killed: then its pipe ends, and so does this.
+    threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
     from openenv.core.env_server.http_server import create_app
 
     action, observation, environment, _ = openenv_parts()
@@ -144,7 +149,7 @@ class OpenEnv:
 
     def __init__(self):
         port = free_port()
-        self.server = subprocess.Popen([sys.executable, __file__, "serve-openenv", str(port)], stdin=subprocess.DEVNULL, stdout=sys.stderr)
+        self.server = subprocess.Popen([sys.executable, __file__, "serve-openenv", str(port)], stdin=subprocess.PIPE, stdout=sys.stderr)
         deadline = time.monotonic() + 60
         while True:
             try:

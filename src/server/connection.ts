@@ -14,6 +14,7 @@ import { CLOSE_GRACE_MS, type ServerLimits } from './limits.ts';
 import type { Logger } from './logger.ts';
 import { asGroundtwinError, errorFrame, okFrame } from './replies.ts';
 import type { ReplySink, Session } from './session.ts';
+import type { Wakefulness } from './wakefulness.ts';
 
 const SEND_OPTIONS = Object.freeze({ binary: true, compress: false });
 const CLOSE_NORMAL = 1000;
@@ -27,6 +28,7 @@ export interface ConnectionParts {
   readonly replyLimits: FrameLimits;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly wakefulness: Wakefulness;
   /** A new session, or the one to resume. @throws SESSION_UNKNOWN, CAPACITY, DRAINING. */
   open(resume: { readonly session: string; readonly resumeToken: string } | undefined): Opened;
   /** The client said good-bye. */
@@ -78,6 +80,7 @@ export class Connection implements ReplySink {
       return;
     }
     this.socket.send(frame, SEND_OPTIONS, this.onSent);
+    this.parts.wakefulness.stay();
     if (this.socket.bufferedAmount > this.parts.limits.sendHighWaterBytes) this.congest();
   }
 

@@ -9,6 +9,7 @@ import type { Logger } from './logger.ts';
 import type { SharedBytes } from './reply-store.ts';
 import { digestOf, type NewSecret } from './secrets.ts';
 import { Session } from './session.ts';
+import { Wakefulness } from './wakefulness.ts';
 
 /** What a client may count on beside reset and step. */
 export const CAPABILITIES: readonly string[] = Object.freeze([
@@ -74,6 +75,7 @@ export class Hub {
       replyLimits: this.replyLimits,
       clock,
       logger,
+      wakefulness: new Wakefulness(clock),
       open: (resume) => this.open(resume),
       end: (session) => this.end(session),
       gone: (connection) => this.connections.delete(connection),

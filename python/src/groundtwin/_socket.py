@@ -37,8 +37,9 @@ _KEEP_ALIVE_PROBES = 3
 #: How often a wait looks up: whether the server's process lives, and whether time is up.
 _LOOK_S = 1.0
 #: So long a reply is looked for before this thread goes to sleep: to be woken costs more than a short step takes.
-_EAGER_S = 60e-6
-#: Where that was in vain, so many replies are waited for asleep before it is tried again.
+_EAGER_S = 200e-6
+#: Where that was in vain so many times on end, so many replies are waited for asleep before it is tried again.
+_MOST_IN_VAIN = 3
 _ASLEEP = 64
 #: Of one message.
 _MAX_FRAGMENTS = 1024
@@ -80,6 +81,7 @@ class Socket:
             self._eager.setblocking(False)
         #: Replies to wait for asleep, before one is looked for again.
         self._asleep = 0
+        self._in_vain = 0
         self._buffer = bytearray(_BUFFER_BYTES)
         self._view = memoryview(self._buffer)
         #: Bytes received and not yet taken: [start, end) of the buffer.
@@ -256,12 +258,16 @@ class Socket:
         until_s = time.perf_counter() + _EAGER_S
         while time.perf_counter() < until_s:
             try:
-                return eager.recv_into(into)
+                count = eager.recv_into(into)
+                self._in_vain = 0
+                return count
             except BlockingIOError:
                 _yield()
             except OSError:
                 return 0
-        self._asleep = _ASLEEP
+        self._in_vain += 1
+        if self._in_vain == _MOST_IN_VAIN:
+            self._in_vain, self._asleep = 0, _ASLEEP
         return 0
 
     def _reply(self, opcode: int, payload: bytes) -> None:
