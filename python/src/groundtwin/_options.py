@@ -11,7 +11,7 @@ from ._link import Link
 from ._registration import env_id_of
 from ._session import Endpoint, Local, Remote, Session, Settings
 from ._uploads import model_files
-from .errors import GroundtwinError, OptionTypeError, make_error
+from .errors import GroundtwinError, InvalidOptionError, OptionTypeError, make_error
 
 #: For the server "no limit": snapshots of limited and unlimited envs stay alike.
 NO_LIMIT = 2**31 - 1
@@ -157,18 +157,15 @@ def numbers(env: str, params: Mapping[str, Any]) -> dict[str, float]:
 
 def wrong_type(who: str, option: str, value: Any, allowed: str) -> GroundtwinError:
     """An option has a value of another type."""
-    shown = repr(value)[:60]
-    return OptionTypeError(
-        "OPTION_INVALID",
-        f"{who}: option {option} is {shown}; it must be {allowed}.",
-        {"who": who, "option": option, "value": shown, "allowed": allowed},
-    )
+    return refuse(who, option, value, allowed, OptionTypeError)
 
 
-def refuse(who: str, option: str, value: Any, allowed: str) -> GroundtwinError:
+def refuse(
+    who: str, option: str, value: Any, allowed: str, kind: type[GroundtwinError] = InvalidOptionError
+) -> GroundtwinError:
     """An option has a value it cannot have."""
     shown = repr(value)[:60]
-    return make_error(
+    return kind(
         "OPTION_INVALID",
         f"{who}: option {option} is {shown}; it must be {allowed}.",
         {"who": who, "option": option, "value": shown, "allowed": allowed},

@@ -58,7 +58,7 @@ class Env(RemoteCalls, gymnasium.Env[Any, Any]):
             backend: what stands behind it: ``truth``, ``model`` or ``twin``.
             model: a local folder, which is uploaded; the id of an upload; or a name in the server's models folder.
             observe: of a twin: whose observation, reward and end the agent gets, ``truth`` (default) or ``model``.
-            resync: of a twin: ``{"every": steps}``, ``{"threshold": {entry: bound}}`` or ``"never"``.
+            resync: of a twin: ``{"every": steps}`` or that number of steps, ``{"threshold": {entry: bound}}`` or ``"never"``.
             drift: of a twin: True watches truth for changes.
             engine: what moves truth: ``rapier`` (default) or ``mujoco``.
             randomize: True, or ranges of parameters that are drawn for each episode.
