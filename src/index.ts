@@ -69,7 +69,7 @@ export const checkModel = (
 /** Loads an untrusted model of a registered task, from its folder or from bytes; see `Registry.loadModel`. The caller closes it. */
 export const loadModel: Registry['loadModel'] = (id, source, guard) => registry.loadModel(id, source, guard);
 
-/** The same of a model of observations, to plan in with `cemInMemory`. */
+/** The same of a model of observations, to plan in with `inMemory`. */
 export const loadObservationModel: Registry['loadObservationModel'] = (id, source, guard) =>
   registry.loadObservationModel(id, source, guard);
 

@@ -1,5 +1,3 @@
-import type { LimitCost } from '../../src/core/rollouts.ts';
-
 /** The cross-entropy planner's settings; defaults are the recipe of docs/decisions/planner-searches-every-scale.md. */
 export interface CemConfig {
   /** Candidate sequences an iteration. */
@@ -16,8 +14,6 @@ export interface CemConfig {
   readonly smoothing: number;
   /** Correlation of the noise from one step to the next: smooth candidates explore a swing, white ones jitter in place. */
   readonly noiseCorrelation: number;
-  /** How it keeps off the stops of joints and rails. */
-  readonly limits: LimitCost;
 }
 
 export const cemDefaults: CemConfig = {
@@ -29,5 +25,4 @@ export const cemDefaults: CemConfig = {
   finest: 0.1,
   smoothing: 0.1,
   noiseCorrelation: 0.8,
-  limits: { margin: 0.08, perStep: 1 },
 };

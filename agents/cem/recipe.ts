@@ -1,8 +1,29 @@
-import type { PlannerRecipe } from '../../src/planning/index.ts';
+import type { SequenceRecipe } from '../../src/planning/planner.ts';
+import { requireCounts, requireWithin, SearchPlanner } from '../../src/planning/search-planner.ts';
 import { type CemConfig, cemDefaults } from './config.ts';
-import { CemPlanner } from './planner.ts';
+import { CemSearch } from './search.ts';
 
-/** Cross-entropy planning for `planningPolicy`; the view says how it keeps off stops. */
-export function cem(config: CemConfig = cemDefaults): PlannerRecipe {
-  return { name: 'cem', make: (scorer, actionSpace) => new CemPlanner(scorer, actionSpace, config) };
+const who = 'cem';
+
+/**
+ * Cross-entropy planning that searches at every scale, for `planningPolicy` and `imagine`.
+ * @throws OPTION_INVALID for settings that cannot be.
+ * @see docs/decisions/planner-searches-every-scale.md.
+ */
+export function cem(config: CemConfig = cemDefaults): SequenceRecipe {
+  const { population, elites, iterations, horizon, initialDeviation, finest, smoothing, noiseCorrelation } = config;
+  requireCounts(who, { population, elites, iterations, horizon });
+  requireWithin(who, {
+    elites: [elites, 1, population],
+    initialDeviation: [initialDeviation, 0, 1e3],
+    finest: [finest, 1e-9, 1],
+    smoothing: [smoothing, 0, 1],
+    noiseCorrelation: [noiseCorrelation, 0, 1],
+  });
+  const shape = { iterations, horizon, population: () => population };
+  return {
+    name: who,
+    horizon,
+    make: (scorer, actionSpace) => new SearchPlanner(who, scorer, actionSpace, shape, () => new CemSearch(config, scorer.actionSize)),
+  };
 }

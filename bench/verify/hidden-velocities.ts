@@ -2,7 +2,7 @@
  * CartPoleSwingUp with its velocities hidden: what planning in a model that remembers returns, and planning in one that does not, both from the same data.
  * The data: a log of an agent that does see velocities (they are not in the log), then episodes of both planners in turn.
  */
-import { type CemConfig, cemDefaults, cemInMemory, cemInModel, randomPolicy } from '../../agents/index.ts';
+import { type CemConfig, cem, cemDefaults, inMemory, inModel, planningPolicy, randomPolicy } from '../../agents/index.ts';
 import { EVALUATION_SEED, MAIN_TASK } from '../../src/cli/main-job.ts';
 import type { Policy } from '../../src/core/policy.ts';
 import { episodesOf } from '../../src/data/episode-transitions.ts';
@@ -92,7 +92,7 @@ export async function playHidden(seed: number, log: (line: string) => void, size
   for (let round = 0; round < size.rounds; round++)
     for (const learner of learners)
       await withModel(learner, recorder, size.updates[learner], rng.uint32(), async (model) => {
-        const policy = cemInMemory(hiddenTask, model, 1, { config: size.planner });
+        const policy = planningPolicy(inMemory(hiddenTask, model, 1), cem(size.planner));
         collected[learner].push(await record(env, policy, recorder, rng, size));
         say(`round ${round + 1} of ${size.rounds}, ${learner}: ${text(collected[learner].slice(-1))} in ${size.episodeSteps} steps`);
       });
@@ -114,7 +114,7 @@ async function recordLog(recorder: TransitionRecorder, rng: Rng, size: HiddenSiz
   const { model } = await learnedModel(wholeTask, recorder.transitions(), { updates: size.logUpdates, seed: rng.uint32() });
   const returns: number[] = [];
   for (let i = 0; i < size.plannedEpisodes; i++)
-    returns.push(await record(env, cemInModel(wholeTask, model, 1, size.planner), recorder, rng, size));
+    returns.push(await record(env, planningPolicy(inModel(wholeTask, model, 1), cem(size.planner)), recorder, rng, size));
   await model.close();
   await env.close();
   return returns;
@@ -156,7 +156,7 @@ function train(learner: Learner, recorder: TransitionRecorder, updates: number, 
 /** Whole episodes on physics from fresh starts, the same for every model. */
 async function judged(model: ObservationModel, seed: number, { starts, maxSteps, planner }: HiddenSize): Promise<number[]> {
   const env = new SyncVectorEnv(await registry.truth(hiddenTask, starts), { wrappers: [timeLimit(maxSteps)], entropy: () => 0 });
-  const { returns } = await evaluate(env, cemInMemory(hiddenTask, model, starts, { config: planner }), {
+  const { returns } = await evaluate(env, planningPolicy(inMemory(hiddenTask, model, starts), cem(planner)), {
     seed: EVALUATION_SEED,
     policySeed: seed,
     maxSteps,

@@ -1,7 +1,9 @@
 /** The truth planner on one start. Kept apart so that the hash over what it imports is the hash over what its result depends on. */
-import { cemInTruth } from '../../agents/cem/in-truth.ts';
+import { cem } from '../../agents/cem/recipe.ts';
 import { cartPoleSwingUp } from '../../envs/cart-pole-swing-up/task.ts';
 import { rapierEngine } from '../../src/physics/rapier-engine.ts';
+import { inTruth } from '../../src/planning/in-truth.ts';
+import { planningPolicy } from '../../src/planning/planning-policy.ts';
 import { PhysicsDynamics } from '../../src/task/physics-dynamics.ts';
 import { anyTask } from '../../src/task/task.ts';
 import { TaskEnv } from '../../src/task/task-env.ts';
@@ -28,7 +30,7 @@ export async function playTruthPlanner(seed: number, policySeed: number, maxStep
   await scratch.reset({ mask: Uint8Array.of(1), seeds: Float64Array.of(0) });
   const env = new SyncVectorEnv(source, { wrappers: [timeLimit(planned.horizon)], autoreset: 'disabled', entropy: () => 0 });
   const started_ms = performance.now();
-  const { returns, lengths } = await evaluate(env, cemInTruth(source, scratch), { seed, policySeed, maxSteps });
+  const { returns, lengths } = await evaluate(env, planningPolicy(inTruth(source, scratch), cem()), { seed, policySeed, maxSteps });
   const seconds = (performance.now() - started_ms) / 1000;
   await env.close();
   await scratch.close();

@@ -3,7 +3,7 @@
  * `groundtwin demo` runs it; `npm run verify -- main` measures it.
  */
 import { join } from 'node:path';
-import { type CemConfig, cemDefaults, cemInModel, randomPolicy } from '../../agents/index.ts';
+import { type CemConfig, cem, cemDefaults, randomPolicy } from '../../agents/index.ts';
 import { connect } from '../client/index.ts';
 import type { Policy } from '../core/policy.ts';
 import { elementsWithRole, layOut } from '../core/state-spec.ts';
@@ -15,6 +15,7 @@ import { registry } from '../index.ts';
 import { Rng } from '../math/rng.ts';
 import { nodeRuntime } from '../onnx/index.ts';
 import { rapierEngine } from '../physics/rapier-engine.ts';
+import { inModel, planningPolicy } from '../planning/index.ts';
 import { renderReport, type TrainingCurves } from '../report/index.ts';
 import { rootBeside } from '../roots.ts';
 import { clockFrom, serve } from '../server/index.ts';
@@ -182,7 +183,7 @@ async function learn(job: Job): Promise<{ trained: TrainedModel; model: WorldMod
   for (let round = 1; round <= config.rounds; round++) {
     const trained = await train(job, config.updates, `learning, round ${round} of ${config.rounds}`);
     const model = await openModel(nodeRuntime(), 'model', trained.manifest, trained.predict, task);
-    const policy = cemInModel(task, model, 1, job.planner);
+    const policy = planningPolicy(inModel(task, model, 1), cem(job.planner));
     const started_ms = performance.now();
     let steps = 0;
     for (let i = 0; i < config.episodesPerRound; i++) steps += await collect(job, env, policy, config.episodeSteps);
@@ -252,7 +253,10 @@ async function checkOverSocket(job: Job, model: WorldModel): Promise<Check> {
       await env.close();
       return evaluation;
     };
-    const agent = await play(cemInModel(task, model, lanes, job.planner), `check on physics over WebSocket, ${lanes} fresh starts`);
+    const agent = await play(
+      planningPolicy(inModel(task, model, lanes), cem(job.planner)),
+      `check on physics over WebSocket, ${lanes} fresh starts`,
+    );
     const random = await play(randomPolicy(task.actionSpace, lanes), 'random agent, same starts');
     await client.close();
     job.metrics({ event: 'check', returns: Array.from(agent.returns), random: Array.from(random.returns) });
@@ -267,7 +271,7 @@ async function dream(job: Job, model: WorldModel): Promise<Evaluation> {
   const { task, config } = job;
   const lanes = Math.min(config.imaginedStarts, config.evaluationStarts);
   const env = new SyncVectorEnv(await registry.imagined(task.id, model, lanes), { wrappers: [timeLimit(task.horizon)], entropy: () => 0 });
-  return evaluate(env, cemInModel(task, model, lanes, job.planner), {
+  return evaluate(env, planningPolicy(inModel(task, model, lanes), cem(job.planner)), {
     seed: EVALUATION_SEED,
     policySeed: job.seed,
     maxSteps: task.horizon,

@@ -44,6 +44,8 @@ export interface PhysicsWorld {
   save(): Uint8Array;
   /** @throws SNAPSHOT_INVALID when the engine refuses the bytes. */
   load(state: Uint8Array): void;
+  /** Back to the world as it was built: starting from it makes what follows independent of what was before. */
+  rewind(): void;
   /** Releases engine memory; the world is unusable afterwards. */
   free(): void;
 }

@@ -66,6 +66,7 @@ export class MujocoWorld implements PhysicsWorld {
   /** Whether joints or bodies were set since the last step. */
   private wasPlaced = false;
   private isFreed = false;
+  private readonly asBuilt: Uint8Array;
   private readonly vector = new Float64Array(3);
 
   /** @param scene - checked. @throws SCENE_INVALID for what MuJoCo refuses. */
@@ -93,6 +94,7 @@ export class MujocoWorld implements PhysicsWorld {
     const half = Number(this.built.data.narena) / 2;
     const { nv } = this.built.model;
     this.roomy = [half, half / contactBytes(nv) - 3 * nv];
+    this.asBuilt = this.save();
   }
 
   jointIndex(name: string): number {
@@ -249,6 +251,10 @@ export class MujocoWorld implements PhysicsWorld {
     this.mujoco.mj_setState(model, data, this.snapshot.subarray(0, split) as unknown as number[], this.stateBits);
     this.sensors.restart(this.snapshot.subarray(split));
     this.kinematics.forget();
+  }
+
+  rewind(): void {
+    this.load(this.asBuilt);
   }
 
   free(): void {

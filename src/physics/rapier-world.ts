@@ -27,6 +27,14 @@ export function liveRapierWorlds(): number {
   return living;
 }
 
+let lastBuilt: { sceneHash: string; bytes: Uint8Array } = { sceneHash: '', bytes: new Uint8Array() };
+
+/** Lanes of a batch are one scene after the other: a copy for each would take more than the worlds themselves. */
+function savedAsBuilt(world: RapierWorld): Uint8Array {
+  if (lastBuilt.sceneHash !== world.sceneHash) lastBuilt = { sceneHash: world.sceneHash, bytes: world.save() };
+  return lastBuilt.bytes;
+}
+
 type RawVector = ReturnType<typeof VectorOps.intoRaw>;
 /** Poses as numbers: x, y, z, qx, qy, qz, qw. */
 const poseSize = 7;
@@ -68,8 +76,10 @@ export class RapierWorld implements PhysicsWorld, MovedBodies {
   private readonly kept: Float64Array;
   private readonly motors: RapierMotors;
   private readonly sensors: RapierSensors;
-  /** The world as built, saved. */
-  private readonly pristine: Uint8Array;
+  /** The world as built, saved; shared with others of the scene. */
+  private readonly asBuilt: Uint8Array;
+  /** Whether nothing was set or stepped since it was as built. */
+  private isAsBuilt: boolean;
   private readonly canTouch: boolean;
   /** Rows of the joint layout, for moving a free body and what hangs on it; as they were set, where nothing has moved since. */
   private readonly positions: Float64Array;
@@ -107,7 +117,8 @@ export class RapierWorld implements PhysicsWorld, MovedBodies {
     this.findRigid();
     this.motors = new RapierMotors(scene, settings, this.built, this, this.kept.subarray(0, scene.actuators.length));
     this.sensors = new RapierSensors(scene, settings, this.built, this, this.kept.subarray(scene.actuators.length));
-    this.pristine = this.save();
+    this.asBuilt = savedAsBuilt(this);
+    this.isAsBuilt = true;
     this.canTouch = this.built.colliderHandles.some((handles) => handles.length > 0);
   }
 
@@ -136,7 +147,8 @@ export class RapierWorld implements PhysicsWorld, MovedBodies {
   }
 
   setJoints(positions: ArrayLike<number>, velocities: ArrayLike<number>): void {
-    if (this.canTouch || !this.areEnabled()) this.returnToBuilt();
+    if (!this.isAsBuilt && (this.canTouch || !this.areEnabled())) this.returnToBuilt();
+    this.isAsBuilt = false;
     for (let actuator = 0; actuator < this.scene.actuators.length; actuator++) this.motors.set(actuator, 0);
     this.sensors.forget();
     for (let i = 0; i < this.scene.bodies.length; i++) if (this.tree.holder[i]! < 0) this.refresh(i);
@@ -166,6 +178,7 @@ export class RapierWorld implements PhysicsWorld, MovedBodies {
     const carried = this.tree.joined[body] ? [...this.tree.order].filter((j) => this.tree.root[this.tree.joints[j]!.child] === body) : [];
     // Not read back right after `setJoints`: rounding would depend on where the body was before.
     if (!this.areAsSet) for (const j of carried) readCoordinates(this.refreshed(j), this.states, this.positions, this.velocities);
+    this.isAsBuilt = false;
     const at = body * bodyStateSize;
     for (let i = 0; i < poseSize; i++) this.states[at + i] = pose[i]!;
     for (let i = 0; i < 6; i++) this.states[at + velocityAt + i] = velocity[i]!;
@@ -176,6 +189,7 @@ export class RapierWorld implements PhysicsWorld, MovedBodies {
   }
 
   setControl(actuator: number, value: number): void {
+    this.isAsBuilt = false;
     this.motors.set(actuator, value);
   }
 
@@ -185,6 +199,7 @@ export class RapierWorld implements PhysicsWorld, MovedBodies {
 
   step(): void {
     this.areAsSet = false;
+    this.isAsBuilt = false;
     this.motors.apply();
     this.sensors.beforeStep();
     this.advance();
@@ -217,7 +232,14 @@ export class RapierWorld implements PhysicsWorld, MovedBodies {
       throw new GroundtwinError('SNAPSHOT_INVALID', { problem: `it has ${state.byteLength} bytes, at least ${head + 1} were expected` });
     this.replaceWorld(state.subarray(head));
     this.areAsSet = false;
+    this.isAsBuilt = false;
     new Uint8Array(this.kept.buffer, 0, head).set(state.subarray(0, head));
+  }
+
+  rewind(): void {
+    if (this.isAsBuilt) return;
+    this.load(this.asBuilt);
+    this.isAsBuilt = true;
   }
 
   /** @internal */
@@ -348,7 +370,7 @@ export class RapierWorld implements PhysicsWorld, MovedBodies {
     const isKept = (body: number): boolean => this.isMoved[body] === 1 && this.tree.holder[body]! < 0 && this.problemOf(body) === null;
     const kept = [...this.scene.bodies.keys()].filter(isKept);
     const rows = kept.map((body) => this.states.slice(body * bodyStateSize, (body + 1) * bodyStateSize));
-    this.load(this.pristine);
+    this.rewind();
     kept.forEach((body, i) => {
       this.states.set(rows[i]!, body * bodyStateSize);
       this.writeBody(body);

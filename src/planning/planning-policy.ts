@@ -2,7 +2,7 @@ import type { Policy } from '../core/policy.ts';
 import { Rng } from '../math/rng.ts';
 import { allocate, type TypedArray } from '../spaces/space.ts';
 import type { PlannerRecipe } from './planner.ts';
-import type { PlanningView } from './views.ts';
+import type { PlanningView } from './planning-view.ts';
 
 /** A policy that plans from where it looks, decision after decision: any planner in any view. @throws OPTION_INVALID. */
 export function planningPolicy(view: PlanningView, recipe: PlannerRecipe): Policy {

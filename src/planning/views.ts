@@ -1,39 +1,15 @@
 /** Where plans are tried: in a learned model, in physics, or in the memory of a model of observations. Any planner works in any of them. */
-import type { LimitCost, RolloutScorer, TerminalValue } from '../core/rollouts.ts';
 import { layOut, viewsOver } from '../core/state-spec.ts';
 import { GroundtwinError } from '../errors.ts';
 import { flatSizeOf, flattenInto, rowOf, type Space, type Values } from '../spaces/space.ts';
 import { seenLimitCostOf } from '../task/limits.ts';
 import type { AnyTask } from '../task/task.ts';
-import type { TaskEnv } from '../task/task-env.ts';
-import { TruthScorer } from '../task/truth-scorer.ts';
 import { MemoryLanes } from '../world-model/memory-lanes.ts';
 import { MemoryScorer } from '../world-model/memory-scorer.ts';
 import { ModelScorer } from '../world-model/model-scorer.ts';
 import type { ObservationModel } from '../world-model/observation-model.ts';
 import type { WorldModel } from '../world-model/world-model.ts';
-import { ValuedTruthScorer } from './valued-truth-scorer.ts';
-
-export interface ViewOptions {
-  /** How plans keep off the stops of joints and rails. */
-  readonly limits?: LimitCost;
-  /** What is still to come where a plan breaks off. Default nothing. */
-  readonly terminal?: TerminalValue;
-}
-
-export interface PlanningView {
-  /** As in 'in the model'. */
-  readonly where: string;
-  readonly actionSpace: Space;
-  readonly scorer: RolloutScorer;
-  /** Takes the starts of the next decision. @param seed - of imagined noise; given at the first decision after a reset. */
-  look(observation: Values, seed?: number): void | Promise<void>;
-  /** Is told what was decided. */
-  acted?(actions: Values): void;
-}
-
-/** Of docs/decisions/planner-keeps-off-limits.md. */
-export const keepOffLimits: LimitCost = { margin: 0.08, perStep: 1 };
+import { keepOffLimits, type PlanningView, type ViewOptions } from './planning-view.ts';
 
 /**
  * In the learned model, from nothing but observations: of truth, of the model or of a twin.
@@ -62,15 +38,6 @@ export function inModel(task: AnyTask, model: WorldModel, lanes: number, options
       scorer.begin(rows);
     },
   };
-}
-
-/**
- * In physics, from snapshots: it sees the real lanes themselves, and is the upper bound of planning in a model.
- * @param source - the lanes it acts in. @param scratch - one lane on the same task and engine, reset once; the caller closes both.
- */
-export function inTruth(source: TaskEnv, scratch: TaskEnv, { limits = keepOffLimits, terminal }: ViewOptions = {}): PlanningView {
-  const scorer = terminal ? new ValuedTruthScorer(source, scratch, limits, terminal) : new TruthScorer(source, scratch, limits);
-  return { where: 'in truth', actionSpace: source.actionSpace, scorer, look: () => scorer.begin() };
 }
 
 export interface MemoryViewOptions extends ViewOptions {

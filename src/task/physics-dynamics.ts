@@ -8,8 +8,6 @@ import type { AnyTask, Params } from './task.ts';
 
 interface Lane {
   readonly world: PhysicsWorld;
-  /** Engine state before anything moved: starting from it makes an episode independent of what the lane did before. */
-  readonly pristine: Uint8Array;
   readonly actuators: Int32Array;
   readonly params: Params;
 }
@@ -46,8 +44,8 @@ export class PhysicsDynamics implements Dynamics {
   }
 
   start(lane: number, _row: Float64Array, view: StateView, params: Params): void {
-    const { world, pristine } = this.laneFor(lane, params);
-    world.load(pristine);
+    const { world } = this.laneFor(lane, params);
+    world.rewind();
     this.task.place(world, view);
     this.task.read(world, view as MutableStateView);
   }
@@ -131,7 +129,6 @@ export class PhysicsDynamics implements Dynamics {
     const world = this.engine.createWorld(this.task.scene(params), this.settings);
     return {
       world,
-      pristine: world.save(),
       actuators: Int32Array.from(this.task.commands, (command) => world.actuatorIndex(command.name)),
       params,
     };

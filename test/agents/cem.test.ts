@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { CemPlanner, cemDefaults, cemInModel, cemInTruth, randomPolicy } from '../../agents/index.ts';
+import { cem, cemDefaults, inModel, inTruth, planningPolicy, randomPolicy } from '../../agents/index.ts';
 import { pendulum } from '../../envs/pendulum/task.ts';
 import { Rng } from '../../src/math/rng.ts';
 import { allocate, box, contains, dict, discrete, rowOf, type Space } from '../../src/spaces/space.ts';
@@ -30,7 +30,7 @@ describe('cross-entropy planning', () => {
       [9, -5, 1, 0.5, 2, 0.9],
     ];
     const scorer = new Quadratic(targets, 2);
-    const planner = new CemPlanner(scorer, space, config);
+    const planner = cem(config).make(scorer, space);
     const out = new Float32Array(4);
     await planner.plan(new Rng(1), out);
     // What lies outside ends on its bound.
@@ -41,10 +41,10 @@ describe('cross-entropy planning', () => {
   it('plans the same from the same seed', async () => {
     const plan = async (seed: number) => {
       const out = new Float32Array(1);
-      await new CemPlanner(new Quadratic([[0.3, 0.2, 0.1]], 1), box({ low: [-1], high: [1] }), { ...config, iterations: 2 }).plan(
-        new Rng(seed),
-        out,
-      );
+      const scorer = new Quadratic([[0.3, 0.2, 0.1]], 1);
+      await cem({ ...config, iterations: 2 })
+        .make(scorer, box({ low: [-1], high: [1] }))
+        .plan(new Rng(seed), out);
       return out[0];
     };
     expect(await plan(5)).to.equal(await plan(5));
@@ -54,7 +54,7 @@ describe('cross-entropy planning', () => {
   it('begins each decision with the rest of the plan before, until it is reset', async () => {
     const space = box({ low: [-1], high: [1] });
     const scorer = new Quadratic([[0.8, -0.6, 0.4]], 1);
-    const planner = new CemPlanner(scorer, space, config);
+    const planner = cem(config).make(scorer, space);
     const out = new Float32Array(1);
     await planner.plan(new Rng(1), out);
     const firstCandidate = () => scorer.seen.splice(0).slice(0, 3);
@@ -69,7 +69,7 @@ describe('cross-entropy planning', () => {
   });
 
   it('chooses among integers', async () => {
-    const planner = new CemPlanner(new Quadratic([[2, 0, 1]], 1), discrete(3), config);
+    const planner = cem(config).make(new Quadratic([[2, 0, 1]], 1), discrete(3));
     const out = new Float32Array(1);
     await planner.plan(new Rng(1), out);
     expect(out[0]).to.equal(2);
@@ -79,7 +79,7 @@ describe('cross-entropy planning', () => {
     'endless actions': box({ low: [0], high: [Number.POSITIVE_INFINITY] }),
     'named actions': dict({ a: discrete(2) }),
   }))
-    it(`refuses ${what}`, () => expect(() => new CemPlanner(new Quadratic([[0]], 1), space, config)).to.throw(/bounded box or integers/));
+    it(`refuses ${what}`, () => expect(() => cem(config).make(new Quadratic([[0]], 1), space)).to.throw(/bounded box or integers/));
 });
 
 describe('planning agents', () => {
@@ -90,7 +90,7 @@ describe('planning agents', () => {
   it('swing a pendulum higher in truth than chance does', async () => {
     const play = async (planned: boolean) => {
       const [source, scratch] = [await registry.truth(task.id), await registry.truth(task.id)];
-      const policy = planned ? cemInTruth(source, scratch, small) : randomPolicy(task.actionSpace, 1);
+      const policy = planned ? planningPolicy(inTruth(source, scratch), cem(small)) : randomPolicy(task.actionSpace, 1);
       policy.reset(1);
       source.reset({ mask: Uint8Array.of(1), seeds: Float64Array.of(3) });
       let sum = 0;
@@ -109,7 +109,7 @@ describe('planning agents', () => {
     const model = pendulumModel(task, 2);
     const look = (angle_rad: number) => [Math.cos(angle_rad), Math.sin(angle_rad), 0];
     const act = async (seed: number, angles: readonly number[]) => {
-      const policy = cemInModel(task, model, angles.length, { ...small, population: 60, elites: 8, iterations: 5 });
+      const policy = planningPolicy(inModel(task, model, angles.length), cem({ ...small, population: 60, elites: 8, iterations: 5 }));
       policy.reset(seed);
       const chosen = [...((await policy.act(Float32Array.from(angles.flatMap(look)))) as Float32Array)];
       return chosen;
@@ -126,7 +126,7 @@ describe('planning agents', () => {
 
   it('refuse a task that hides its state', () => {
     const model = new StubModel(manifestFor(walker), ({ state }) => ({ sample: [...state] }));
-    expect(() => cemInModel(walker, model, 1)).to.throw(/observation determines its state/);
+    expect(() => inModel(walker, model, 1)).to.throw(/observation determines its state/);
   });
 });
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { cem, cemDefaults, cemInModel, cemInTruth, icem, icemDefaults, mppi, mppiDefaults, randomPolicy } from '../../agents/index.ts';
+import { cem, cemDefaults, icem, icemDefaults, mppi, mppiDefaults, randomPolicy } from '../../agents/index.ts';
 import { pendulum } from '../../envs/pendulum/task.ts';
 import type { Policy } from '../../src/core/policy.ts';
 import type { TerminalValue } from '../../src/core/rollouts.ts';
@@ -54,14 +54,8 @@ describe('planning in a view', () => {
     expect(truth.sum, 'in truth').to.be.above(chance.sum + 10);
   });
 
-  it('names the planner and the view, and gives cem the very actions of its own policies', async () => {
-    const config = { ...cemDefaults, ...shape, elites: 4 };
-    const [own, viewed] = await Promise.all([
-      withEnvs((source, scratch) => play(cemInTruth(source, scratch, config), source, 3)),
-      withEnvs((source, scratch) => play(planningPolicy(inTruth(source, scratch), cem(config)), source, 3)),
-    ]);
-    expect(viewed.actions).to.deep.equal(own.actions);
-    expect(cemInModel(task, pendulumModel(task), 1).name).to.equal('cem in the model');
+  it('names the planner and the view', () => {
+    expect(planningPolicy(inModel(task, pendulumModel(task), 1), cem()).name).to.equal('cem in the model');
     expect(planningPolicy(inModel(task, pendulumModel(task), 1), mppi()).name).to.equal('mppi in the model');
   });
 

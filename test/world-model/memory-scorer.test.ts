@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { cemInMemory } from '../../agents/index.ts';
+import { cem, inMemory, planningPolicy } from '../../agents/index.ts';
 import { seenLimitCostOf } from '../../src/task/limits.ts';
 import { MemoryScorer } from '../../src/world-model/memory-scorer.ts';
 import type { OnnxObservationModel } from '../../src/world-model/observation-model.ts';
@@ -71,9 +71,8 @@ describe('scoring plans in the memory of a model', () => {
       finest: 0.1,
       smoothing: 0.1,
       noiseCorrelation: 0,
-      limits: { margin: 0, perStep: 0 },
     };
-    const policy = cemInMemory(walker, model, 2, { config });
+    const policy = planningPolicy(inMemory(walker, model, 2, { limits: { margin: 0, perStep: 0 } }), cem(config));
     policy.reset(3);
     // Memory is twice what is seen: positions of 1 and −1, from which each goes to 0.
     const actions = (await policy.act(Float32Array.of(0.5, 0, 0, -0.5, 0, 0))) as Float32Array;

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
+import { TruthScorer } from '../../src/planning/truth-scorer.ts';
 import { TaskEnv } from '../../src/task/task-env.ts';
-import { TruthScorer } from '../../src/task/truth-scorer.ts';
 import { ModelScorer } from '../../src/world-model/model-scorer.ts';
 import { manifestFor, StubModel, WalkerDynamics } from '../contracts/stub-backends.ts';
 import { walker } from '../contracts/stub-tasks.ts';

@@ -1,27 +1,33 @@
 import type { LimitCost, RolloutScorer, TerminalValue } from '../core/rollouts.ts';
 import { flatSizeOf } from '../spaces/space.ts';
-import { type LimitCostOf, limitCostOf } from '../task/limits.ts';
+import { type LimitCostOf, limitCostOf, noLimitCost } from '../task/limits.ts';
 import type { TaskEnv } from '../task/task-env.ts';
 import { valuesOfLanes } from '../task/terminal.ts';
 import { playPlans, rewardOf } from './play-plans.ts';
 
-/** `TruthScorer` with a value of where each candidate breaks off. */
-export class ValuedTruthScorer implements RolloutScorer {
+/**
+ * Scores plans by executing them in physics: each candidate starts from a snapshot of the real lane, in a scratch world of its own.
+ * The upper bound of what planning in a learned model can reach.
+ */
+export class TruthScorer implements RolloutScorer {
   readonly starts: number;
   readonly actionSize: number;
   private readonly source: TaskEnv;
   private readonly scratch: TaskEnv;
-  private readonly value: TerminalValue;
+  private readonly terminal: TerminalValue | undefined;
   private readonly limitCost: LimitCostOf;
   private snapshots: Uint8Array[] = [];
 
-  /** @param source - the real lanes. @param scratch - an env of one lane on the same task and engine; the caller closes both. */
-  constructor(source: TaskEnv, scratch: TaskEnv, cost: LimitCost, value: TerminalValue) {
+  /**
+   * @param source - the real lanes. @param scratch - an env of one lane on the same task and engine; the caller closes both.
+   * @param terminal - judges where each candidate breaks off.
+   */
+  constructor(source: TaskEnv, scratch: TaskEnv, cost: LimitCost = noLimitCost, terminal?: TerminalValue) {
     this.starts = source.lanes;
     this.actionSize = flatSizeOf(source.actionSpace);
     this.source = source;
     this.scratch = scratch;
-    this.value = value;
+    this.terminal = terminal;
     this.limitCost = limitCostOf(source.spec, cost);
   }
 
@@ -41,13 +47,14 @@ export class ValuedTruthScorer implements RolloutScorer {
   }
 
   private async execute(plan: Float32Array, horizon: number): Promise<number> {
-    const { scratch } = this;
+    const { scratch, terminal } = this;
     let sum = 0;
     const running = await playPlans(scratch, plan, horizon, () => {
       sum += rewardOf(scratch, 0) - this.limitCost(scratch.state, 0);
       if (scratch.batch.problems[0]) sum = Number.NEGATIVE_INFINITY;
     });
-    const [value] = await valuesOfLanes(scratch, running, this.value);
+    if (!terminal) return sum;
+    const [value] = await valuesOfLanes(scratch, running, terminal);
     return sum + value!;
   }
 }
