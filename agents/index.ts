@@ -1,3 +1,4 @@
+export { randomPolicy } from '../src/learning/random-policy.ts';
 export {
   inMemory,
   inModel,
@@ -21,8 +22,18 @@ export { icem } from './icem/recipe.ts';
 export { type MppiConfig, mppiDefaults } from './mppi/config.ts';
 export { mppi } from './mppi/recipe.ts';
 export { type OpenPolicy, onnxPolicy, type PolicySpaces } from './onnx/policy.ts';
+export type { PetsState } from './pets/checkpoint.ts';
+export { type PetsConfig, petsDefaults } from './pets/config.ts';
+export {
+  type PetsHooks,
+  type PetsOptions,
+  type PetsProgress,
+  type PetsResult,
+  type PetsStage,
+  PetsTraining,
+  trainPets,
+} from './pets/train.ts';
 export type { PpoState } from './ppo/checkpoint.ts';
 export { type PpoConfig, ppoDefaults } from './ppo/config.ts';
 export type { PpoWeights } from './ppo/networks.ts';
 export { type PpoOptions, type PpoProgress, type PpoResult, PpoTraining, trainPpo } from './ppo/train.ts';
-export { randomPolicy } from './random/policy.ts';

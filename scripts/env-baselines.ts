@@ -4,10 +4,10 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { randomPolicy } from '../agents/random/policy.ts';
 import type { Policy } from '../src/core/policy.ts';
 import type { EngineName } from '../src/core/scene-spec.ts';
 import { evaluate, registry } from '../src/index.ts';
+import { randomPolicy } from '../src/learning/random-policy.ts';
 import { allocate, rowOf, type TypedArray } from '../src/spaces/space.ts';
 import type { AnyTask } from '../src/task/task.ts';
 import { engineNames, envFolders, type Sections } from './env-docs.ts';

@@ -14,7 +14,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ['src/task'],
   ['src/data'],
   ['src/wrappers', 'src/vector', 'src/world-model'],
-  ['src/twin', 'src/client', 'src/planning'],
+  ['src/twin', 'src/client', 'src/planning', 'src/learning'],
   ['src/gap', 'src/report', 'src/registry', 'src/check'],
   ['envs', 'agents'],
   ['src/server', 'src/farm'],

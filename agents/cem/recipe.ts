@@ -23,6 +23,7 @@ export function cem(config: CemConfig = cemDefaults): SequenceRecipe {
   const shape = { iterations, horizon, population: () => population };
   return {
     name: who,
+    settings: config,
     horizon,
     make: (scorer, actionSpace) => new SearchPlanner(who, scorer, actionSpace, shape, () => new CemSearch(config, scorer.actionSize)),
   };

@@ -22,6 +22,7 @@ export function icem(config: IcemConfig = icemDefaults): SequenceRecipe {
   const shape = { iterations, horizon, population: (iteration: number) => populationOf(config, iteration) };
   return {
     name: who,
+    settings: config,
     horizon,
     make: (scorer, actionSpace) => new SearchPlanner(who, scorer, actionSpace, shape, () => new IcemSearch(config, scorer.actionSize)),
   };

@@ -20,6 +20,7 @@ export function mppi(config: MppiConfig = mppiDefaults): SequenceRecipe {
   const shape = { iterations, horizon, population: () => population };
   return {
     name: who,
+    settings: config,
     horizon,
     make: (scorer, actionSpace) => new SearchPlanner(who, scorer, actionSpace, shape, () => new MppiSearch(config, scorer.actionSize)),
   };

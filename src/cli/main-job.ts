@@ -3,12 +3,11 @@
  * `groundtwin demo` runs it; `npm run verify -- main` measures it.
  */
 import { join } from 'node:path';
-import { type CemConfig, cem, cemDefaults, randomPolicy } from '../../agents/index.ts';
+import { type CemConfig, cem, cemDefaults, type PetsConfig, petsDefaults, randomPolicy, trainPets } from '../../agents/index.ts';
 import { connect } from '../client/index.ts';
 import type { Policy } from '../core/policy.ts';
 import { elementsWithRole, layOut } from '../core/state-spec.ts';
 import { writeFileAtomically } from '../data/atomic-file.ts';
-import { recordEpisode } from '../data/record.ts';
 import { TransitionRecorder, type Transitions, transitionsHash, writeTransitions } from '../data/transitions.ts';
 import { type GapReport, horizonAlone, measureTrust, predictedScale, runGap, transitionsOf } from '../gap/index.ts';
 import { registry } from '../index.ts';
@@ -23,11 +22,10 @@ import type { AnyTask } from '../task/task.ts';
 import { TaskEnv } from '../task/task-env.ts';
 import { type Evaluation, evaluate } from '../vector/evaluate.ts';
 import { SyncVectorEnv } from '../vector/sync-vector-env.ts';
-import { ensembleDefaults } from '../world-model/ensemble.ts';
 import { fitInChild } from '../world-model/fit-in-child.ts';
 import { ModelDynamics } from '../world-model/model-dynamics.ts';
-import { openModel, writeModel } from '../world-model/model-folder.ts';
-import { type TrainedModel, trainEnsemble } from '../world-model/train-ensemble.ts';
+import { writeModel } from '../world-model/model-folder.ts';
+import type { TrainedModel } from '../world-model/train-ensemble.ts';
 import type { WorldModel } from '../world-model/world-model.ts';
 import { timeLimit } from '../wrappers/time-limit.ts';
 import { replayOf } from './replay.ts';
@@ -38,29 +36,24 @@ export const MAIN_TASK = 'CartPoleSwingUp-v0';
 /** First seed of the check's starts: episodes of training draw theirs from a generator, so these are fresh. */
 export const EVALUATION_SEED = 1_000_000;
 
-/** How much is collected and learned; what a run folder's config holds. */
-export const mainJobDefaults = {
-  task: MAIN_TASK,
-  /** Steps of the first episode, which acts at random, each action held. */
-  explorationSteps: 250,
-  explorationHold: 5,
-  /** Then, so many times: learn, and act by planning in what was learned. */
-  rounds: 5,
-  episodesPerRound: 2,
-  /** Cut short: the swing-up, where there is most to learn, is over by then. */
-  episodeSteps: 100,
-  /** Networks of the ensemble. Of so few steps, seven differ by more than they err together, and their dreams then claim too little. */
-  members: 4,
-  updates: 2000,
-  finalUpdates: 10000,
-  /** Newest share of the steps that models are calibrated on: the oldest show where the agent no longer goes. */
-  calibrationShare: 0.6,
-  evaluationStarts: 20,
+/** How much is collected, learned and checked; what a run folder's config holds. */
+export interface MainJobConfig {
+  readonly task: string;
+  readonly training: PetsConfig;
+  /** Fresh starts that the agent is checked on. */
+  readonly evaluationStarts: number;
   /** Starts on which the agent is also run inside the model, for imagined returns. */
+  readonly imaginedStarts: number;
+  readonly replayResync: number;
+}
+
+export const mainJobDefaults: MainJobConfig = {
+  task: MAIN_TASK,
+  training: petsDefaults,
+  evaluationStarts: 20,
   imaginedStarts: 10,
   replayResync: 25,
-} as const;
-export type MainJobConfig = { readonly [K in keyof typeof mainJobDefaults]: (typeof mainJobDefaults)[K] extends number ? number : string };
+};
 
 export interface Progress {
   readonly stage: string;
@@ -102,15 +95,14 @@ interface Job {
   readonly seed: number;
   readonly out: string;
   readonly planner: CemConfig;
-  readonly rng: Rng;
-  readonly recorder: TransitionRecorder;
+  /** All that was learned from; empty until then. */
+  transitions: Transitions;
   /** Mean reward a step of each episode collected, by real steps. */
   readonly rewards: { steps: number; value: number }[];
   readonly losses: { update: number; loss: number }[];
   readonly report: (progress: Progress) => void;
   readonly metrics: (line: Readonly<Record<string, unknown>>) => void;
   decision_ms: number;
-  episodes: number;
 }
 
 export async function runMainJob(options: MainJobOptions): Promise<MainJobResult> {
@@ -135,7 +127,7 @@ export async function runMainJob(options: MainJobOptions): Promise<MainJobResult
   await model.close();
   const result = {
     seed: options.seed,
-    realSteps: job.recorder.transitions().count,
+    realSteps: job.transitions.count,
     trueReturns: Array.from(check.agent.returns),
     imaginedReturns: Array.from(imagined.returns),
     randomReturns: Array.from(check.random.returns),
@@ -161,8 +153,7 @@ function begin(options: MainJobOptions, config: MainJobConfig, description: RunD
     seed: options.seed,
     out: options.out,
     planner: options.planner ?? cemDefaults,
-    rng: new Rng(options.seed),
-    recorder: new TransitionRecorder(task),
+    transitions: new TransitionRecorder(task).transitions(),
     rewards: [],
     losses: [],
     report: options.onProgress ?? (() => {}),
@@ -171,62 +162,34 @@ function begin(options: MainJobOptions, config: MainJobConfig, description: RunD
       writeFileAtomically(join(options.out, 'metrics.jsonl'), `${lines.join('\n')}\n`);
     },
     decision_ms: 0,
-    episodes: 0,
   };
 }
 
 /** Explores, then learns and acts in turns; then learns once more, longer. */
 async function learn(job: Job): Promise<{ trained: TrainedModel; model: WorldModel }> {
-  const { config, task } = job;
-  const env = await registry.truth(task.id, 1);
-  await collect(job, env, randomPolicy(task.actionSpace, 1, config.explorationHold), config.explorationSteps);
-  for (let round = 1; round <= config.rounds; round++) {
-    const trained = await train(job, config.updates, `learning, round ${round} of ${config.rounds}`);
-    const model = await openModel(nodeRuntime(), 'model', trained.manifest, trained.predict, task);
-    const policy = planningPolicy(inModel(task, model, 1), cem(job.planner));
-    const started_ms = performance.now();
-    let steps = 0;
-    for (let i = 0; i < config.episodesPerRound; i++) steps += await collect(job, env, policy, config.episodeSteps);
-    job.decision_ms = (performance.now() - started_ms) / steps;
-    await model.close();
-  }
-  await env.close();
-  writeTransitions(join(job.out, 'training.bin'), task, job.recorder.transitions());
-  const trained = await train(job, config.finalUpdates, 'learning the world');
-  writeModel(join(job.out, 'model'), trained.manifest, trained.predict);
-  return { trained, model: await registry.loadModel(task.id, join(job.out, 'model')) };
-}
-
-/** One episode on physics. @returns its steps. */
-async function collect(job: Job, env: TaskEnv, policy: Policy, maxSteps: number): Promise<number> {
-  const episode = job.episodes++;
-  const stage = `episode ${episode + 1} of ${1 + job.config.rounds * job.config.episodesPerRound}, ${policy.name}`;
-  const { episodeReturn, steps } = await recordEpisode(env, policy, job.recorder, {
-    seed: job.rng.uint32(),
-    maxSteps,
-    episode,
-    onStep: (done) => job.report({ stage, done, of: maxSteps }),
-  });
-  const realSteps = job.recorder.transitions().count;
-  job.rewards.push({ steps: realSteps, value: episodeReturn / steps });
-  job.metrics({ event: 'episode', episode, policy: policy.name, return: episodeReturn, steps, realSteps });
-  job.report({ stage, done: maxSteps, of: maxSteps, note: `return ${episodeReturn.toFixed(1)} in ${steps} steps` });
-  return steps;
-}
-
-async function train(job: Job, updates: number, stage: string): Promise<TrainedModel> {
-  const trained = await trainEnsemble(job.task, job.recorder.transitions(), {
-    name: `${job.task.id} ensemble, seed ${job.seed}`,
-    updates,
-    seed: job.rng.uint32(),
-    calibrationShare: job.config.calibrationShare,
-    config: { ...ensembleDefaults, members: job.config.members },
+  const { task } = job;
+  const env = await registry.makeVector(task.id, { lanes: 1 });
+  const { model, transitions } = await trainPets(env, task, cem(job.planner), job.config.training, job.seed, nodeRuntime(), {
     fit: (fit, hooks) => fitInChild({ url: rootBeside('worker') }, fit, hooks),
-    onProgress: (progress) => job.report({ stage, done: progress.update, of: progress.updates, note: `loss ${progress.loss.toFixed(2)}` }),
+    clock_ms: () => performance.now(),
+    onStage: job.report,
+    onProgress: (progress) => {
+      job.decision_ms = progress.decision_ms;
+      job.rewards.push({ steps: progress.steps, value: progress.return / progress.length });
+      job.metrics({ event: 'round', ...progress });
+    },
+  }).finally(() => env.close());
+  job.losses.push(...model.losses);
+  job.metrics({
+    event: 'model',
+    updates: model.losses.at(-1)?.update,
+    finalLoss: model.losses.at(-1)?.loss,
+    transitions: transitions.count,
   });
-  job.losses.splice(0, job.losses.length, ...trained.losses);
-  job.metrics({ event: 'model', updates, finalLoss: trained.losses.at(-1)?.loss, transitions: job.recorder.transitions().count });
-  return trained;
+  writeTransitions(join(job.out, 'training.bin'), task, transitions);
+  job.transitions = transitions;
+  writeModel(join(job.out, 'model'), model.manifest, model.predict);
+  return { trained: model, model: await registry.loadModel(task.id, join(job.out, 'model')) };
 }
 
 interface Check {
@@ -292,7 +255,7 @@ async function gap(
     truth,
     subject: async (lanes) => new TaskEnv(job.task, new ModelDynamics(job.task, model, lanes), lanes),
     heldOut,
-    training: job.recorder.transitions(),
+    training: job.transitions,
     returns: {
       imagined: imagined.returns,
       truth: check.agent.returns.subarray(0, imagined.returns.length),
@@ -305,7 +268,7 @@ async function gap(
       model: model.manifest.name,
       dataHash: transitionsHash(heldOut),
       controlDt_s: job.task.controlDt_s,
-      trainingSteps: job.recorder.transitions().count,
+      trainingSteps: job.transitions.count,
     },
     rng: new Rng(job.seed, 1),
     onProgress: (stage, done, of) => job.report({ stage: `gap: ${stage}`, done, of }),
@@ -317,7 +280,7 @@ async function gap(
 /** The model's manifest learns how far it may be trusted. */
 async function keepTrust(job: Job, { manifest, predict }: TrainedModel, model: WorldModel, heldOut: Transitions, report: GapReport) {
   const truth = await registry.truth(job.task.id);
-  const training = job.recorder.transitions();
+  const training = job.transitions;
   const known = horizonAlone(report.trust);
   try {
     const trust = await measureTrust({ truth, model, training, heldOut, known, rng: new Rng(job.seed, 2) });

@@ -22,6 +22,8 @@ export interface SequencePlanner extends Planner {
 /** A planner with its settings, to be set on any scorer. */
 export interface PlannerRecipe<P extends Planner = Planner> {
   readonly name: string;
+  /** Plain data: what a description of a run tells of it. */
+  readonly settings: object;
   /** @throws OPTION_INVALID for settings or actions it cannot work with. */
   make(scorer: RolloutScorer, actionSpace: Space): P;
 }

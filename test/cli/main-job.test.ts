@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { cemDefaults } from '../../agents/index.ts';
+import { cemDefaults, petsDefaults } from '../../agents/index.ts';
 import { type MainJobResult, type Progress, runMainJob } from '../../src/cli/main-job.ts';
 import { readTransitions } from '../../src/data/transitions.ts';
 import { registry } from '../../src/index.ts';
@@ -8,12 +8,7 @@ import { jsonLines, scratch } from './harness.ts';
 
 /** The whole job, every part tiny: it shows that the parts fit, not that anything is learned. */
 const config = {
-  explorationSteps: 120,
-  rounds: 1,
-  episodesPerRound: 1,
-  episodeSteps: 30,
-  updates: 50,
-  finalUpdates: 60,
+  training: { ...petsDefaults, explorationSteps: 120, rounds: 1, episodesPerRound: 1, episodeSteps: 30, updates: 50, finalUpdates: 60 },
   evaluationStarts: 2,
   imaginedStarts: 2,
 };
@@ -56,7 +51,7 @@ describe('the main job, tiny', function () {
     expect(trust.horizon.steps).to.equal(result.report.trust.steps);
     expect(trust.familiarity.distance).to.have.length(101);
     const events = jsonLines(text('a', 'metrics.jsonl')).map(({ event }) => event);
-    expect(events).to.deep.equal(['episode', 'model', 'episode', 'model', 'check']);
+    expect(events).to.deep.equal(['round', 'round', 'model', 'check']);
   });
 
   it('returns what it wrote', () => {

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
-import { randomPolicy } from '../../agents/random/policy.ts';
 import type { StateView } from '../../src/core/state-spec.ts';
 import { recordEpisode } from '../../src/data/record.ts';
 import { TransitionRecorder } from '../../src/data/transitions.ts';
+import { randomPolicy } from '../../src/learning/random-policy.ts';
 import { nodeRuntime } from '../../src/onnx/index.ts';
 import type { TaskEnv } from '../../src/task/task-env.ts';
 import { ensembleDefaults } from '../../src/world-model/ensemble.ts';

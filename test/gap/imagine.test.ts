@@ -84,7 +84,12 @@ describe('imagining ways to a goal', () => {
     const env = await registry.truth(cart.id);
     const model = new StubModel(manifestFor(cart), ({ state }) => ({ sample: [...state] }));
     const steps = 60;
-    const push = { name: 'push', horizon: steps, make: () => ({ sequence: new Float32Array(steps).fill(1), reset() {}, async plan() {} }) };
+    const push = {
+      name: 'push',
+      settings: {},
+      horizon: steps,
+      make: () => ({ sequence: new Float32Array(steps).fill(1), reset() {}, async plan() {} }),
+    };
     const [name] = Object.keys(cart.state);
     const [plan] = await imagine({ truth: env, model, goal: parseGoal(cart, `${name}=0`), planner: push, plans: 1, start: 1, seed: 1 });
     await env.close();

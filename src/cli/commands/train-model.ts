@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { petsDefaults } from '../../../agents/index.ts';
 import { removeFile, writeFileAtomically } from '../../data/atomic-file.ts';
 import { readTransitions, type Transitions } from '../../data/transitions.ts';
 import { gapDefaults, measureTrust, requireMoments, trainCalibrated } from '../../gap/index.ts';
@@ -19,7 +20,6 @@ import type { Trust } from '../../world-model/trust.ts';
 import { type Condition, conditionedTask, conditionOption } from '../condition.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { interruption } from '../interruption.ts';
-import { mainJobDefaults } from '../main-job.ts';
 import { count, countOrNone, envOption, type Finish, memberCount, requirePlaceFor, withCommon } from '../options.ts';
 import { commandLine, describeRun, versions } from '../run-description.ts';
 import { terminal } from '../terminal.ts';
@@ -58,7 +58,7 @@ export function addTrainModel(program: Command, finish: Finish): void {
       '--held-out <file>',
       'transitions kept from it: how far the model may be trusted is measured on them and written into its manifest',
     )
-    .option('--updates <n>', 'gradient steps, at most', count, mainJobDefaults.finalUpdates)
+    .option('--updates <n>', 'gradient steps, at most', count, petsDefaults.finalUpdates)
     .option(
       '--patience <n>',
       'end after so many updates without a lower held-out error, and keep the best; 0 = never',

@@ -1,6 +1,6 @@
-import type { Policy } from '../../src/core/policy.ts';
-import { Rng } from '../../src/math/rng.ts';
-import { allocate, rowOf, type Space, sampleInto } from '../../src/spaces/space.ts';
+import type { Policy } from '../core/policy.ts';
+import { Rng } from '../math/rng.ts';
+import { allocate, rowOf, type Space, sampleInto } from '../spaces/space.ts';
 
 /**
  * Uniform random actions, each held for `hold` steps: held ones move a robot further than white noise, whose pushes cancel.
