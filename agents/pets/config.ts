@@ -1,4 +1,4 @@
-import { LARGEST, requireCounts, requireWithin } from '../../src/learning/config-checks.ts';
+import { requireCounts, requireWithin } from '../../src/learning/config-checks.ts';
 import { type EnsembleConfig, ensembleDefaults } from '../../src/world-model/ensemble.ts';
 
 export interface PetsConfig {

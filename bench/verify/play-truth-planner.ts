@@ -1,17 +1,22 @@
 /** The truth planner on one start. Kept apart so that the hash over what it imports is the hash over what its result depends on. */
 import { cem } from '../../agents/cem/recipe.ts';
 import { cartPoleSwingUp } from '../../envs/cart-pole-swing-up/task.ts';
+import { pendulum } from '../../envs/pendulum/task.ts';
+import { reacher } from '../../envs/reacher/task.ts';
 import { rapierEngine } from '../../src/physics/rapier-engine.ts';
 import { inTruth } from '../../src/planning/in-truth.ts';
 import { planningPolicy } from '../../src/planning/planning-policy.ts';
 import { PhysicsDynamics } from '../../src/task/physics-dynamics.ts';
-import { anyTask } from '../../src/task/task.ts';
+import { type AnyTask, anyTask } from '../../src/task/task.ts';
 import { TaskEnv } from '../../src/task/task-env.ts';
 import { evaluate } from '../../src/vector/evaluate.ts';
 import { SyncVectorEnv } from '../../src/vector/sync-vector-env.ts';
 import { timeLimit } from '../../src/wrappers/time-limit.ts';
 
-export const planned = anyTask(cartPoleSwingUp);
+/** By id. */
+export const plannedTasks: Readonly<Record<string, AnyTask>> = Object.fromEntries(
+  [anyTask(cartPoleSwingUp), anyTask(pendulum), anyTask(reacher)].map((task) => [task.id, task]),
+);
 
 export interface PlayedStart {
   readonly seed: number;
@@ -22,7 +27,12 @@ export interface PlayedStart {
 }
 
 /** @param maxSteps - fewer than the task's horizon only in tests. */
-export async function playTruthPlanner(seed: number, policySeed: number, maxSteps = planned.horizon): Promise<PlayedStart> {
+export async function playTruthPlanner(
+  planned: AnyTask,
+  seed: number,
+  policySeed: number,
+  maxSteps = planned.horizon,
+): Promise<PlayedStart> {
   const engine = await rapierEngine();
   const source = new TaskEnv(planned, new PhysicsDynamics(planned, engine), 1);
   const scratch = new TaskEnv(planned, new PhysicsDynamics(planned, engine), 1);

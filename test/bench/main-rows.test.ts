@@ -55,7 +55,7 @@ describe('rows of the topic main', () => {
   });
 
   it('keep the truth planner’s result as long as the code it depends on, go on where it was cut off', async () => {
-    const options = { path: join(folder, 'planner.json'), starts: 2, maxSteps: 2 };
+    const options = { folder: join(folder, 'planner'), starts: 2, maxSteps: 2 };
     expect(() => keptTruthPlanner(options)).to.throw('no kept result');
     await recordTruthPlanner(() => {}, { ...options, starts: 1 });
     expect(() => keptTruthPlanner(options)).to.throw('incomplete: 1 of 2');
@@ -64,10 +64,11 @@ describe('rows of the topic main', () => {
     expect(lines, 'the first start is kept').to.have.length(1);
     expect(starts.map(({ steps }) => steps)).to.deep.equal([2, 2]);
     expect(decision_ms).to.be.above(0);
-    expect(code.files).to.include('src/physics/rapier-world.ts').and.to.include('agents/cem/planner.ts');
+    expect(code.files).to.include('src/physics/rapier-world.ts').and.to.include('agents/cem/search.ts');
     expect(keptTruthPlanner(options).starts).to.deep.equal(starts);
-    const kept = JSON.parse(readFileSync(options.path, 'utf8'));
-    writeFileSync(options.path, JSON.stringify({ ...kept, code: { ...code, sha256: '0'.repeat(64) } }));
+    const path = join(options.folder, 'CartPoleSwingUp-v0.json');
+    const kept = JSON.parse(readFileSync(path, 'utf8'));
+    writeFileSync(path, JSON.stringify({ ...kept, code: { ...code, sha256: '0'.repeat(64) } }));
     expect(() => keptTruthPlanner(options)).to.throw('stale');
   });
 
