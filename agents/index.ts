@@ -1,4 +1,5 @@
 export { randomPolicy } from '../src/learning/random-policy.ts';
+export { type OffPolicyProgress, type OffPolicyResult, OffPolicyTraining } from '../src/learning/off-policy-training.ts';
 export {
   inMemory,
   inModel,
@@ -37,3 +38,7 @@ export type { PpoState } from './ppo/checkpoint.ts';
 export { type PpoConfig, ppoDefaults } from './ppo/config.ts';
 export type { PpoWeights } from './ppo/networks.ts';
 export { type PpoOptions, type PpoProgress, type PpoResult, PpoTraining, trainPpo } from './ppo/train.ts';
+export { type RedqConfig, redqDefaults, redqSmall } from './redq/config.ts';
+export { trainRedq } from './redq/train.ts';
+export { type SacConfig, sacDefaults } from './sac/config.ts';
+export { trainSac } from './sac/train.ts';

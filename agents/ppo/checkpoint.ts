@@ -1,9 +1,7 @@
 /** A training under way as one file, so that one stopped or killed at any moment goes on with the same bytes. */
 import { bytesOf } from '../../src/core/sections.ts';
-import type { VectorEnv } from '../../src/core/vector-env.ts';
 import { type Identity, readCheckpoint, writeCheckpoint } from '../../src/data/checkpoint-file.ts';
 import type { TrainingState } from '../../src/onnx/index.ts';
-import type { PpoConfig } from './config.ts';
 
 export const checkpointFormat = 'groundtwin-ppo.v1';
 const rngWords = 6;
@@ -32,14 +30,6 @@ interface Head {
   readonly counts: readonly [number, number];
   /** How many arrays of memory there are; what is left are snapshots. */
   readonly memory: number;
-}
-
-/** What must be alike to go on. @param versions - of what results depend on, by name. */
-export function identityOf(env: VectorEnv, config: PpoConfig, seed: number, versions: Readonly<Record<string, string>> = {}): Identity {
-  const { id, kind, lanes, madeWith = null } = env;
-  const named = Object.entries(versions).map(([name, version]) => [`${name} version`, version]);
-  const settings = Object.entries({ ...config, env: id, kind, lanes, 'env options': madeWith, seed, ...Object.fromEntries(named) });
-  return Object.fromEntries(settings.map(([name, value]) => [name, JSON.stringify(value)]));
 }
 
 export function savePpo(path: string, identity: Identity, state: PpoState): void {

@@ -1,4 +1,4 @@
-import { GroundtwinError } from '../../src/errors.ts';
+import { LARGEST, refuseOption, requireCounts, requireHidden, requireWithin } from '../../src/learning/config-checks.ts';
 
 /** Settings of the training; names in brackets are those of Schulman et al. 2017, or of Stable-Baselines3. */
 export interface PpoConfig {
@@ -67,29 +67,23 @@ export function iterationsOf({ steps, rolloutSteps }: PpoConfig, lanes: number):
 
 /** @throws OPTION_INVALID */
 export function checkConfig(config: PpoConfig, lanes: number): void {
-  const rows = config.rolloutSteps * lanes;
-  for (const option of ['steps', 'rolloutSteps', 'minibatch', 'epochs'] as const) requireWhole(option, config[option]);
-  config.hidden.forEach((units, i) => void requireWhole(`hidden[${i}]`, units));
-  if (rows % config.minibatch !== 0) refuse('minibatch', config.minibatch, `a divisor of the ${rows} rows of a rollout`);
-  if (config.normaliseAdvantages && config.minibatch === 1) refuse('minibatch', 1, 'at least 2 where advantages are normalised');
-  for (const option of ['discount', 'lambda'] as const) requireWithin(option, config[option], 0, 1);
-  for (const option of ['learningRate', 'entropyWeight', 'valueWeight'] as const) requireWithin(option, config[option], 0, LARGEST);
+  const { steps, rolloutSteps, minibatch, epochs, hidden, discount, lambda, learningRate, entropyWeight, valueWeight } = config;
+  const rows = rolloutSteps * lanes;
+  requireCounts(who, { steps, rolloutSteps, minibatch, epochs });
+  requireHidden(who, hidden);
+  if (rows % minibatch !== 0) refuseOption(who, 'minibatch', minibatch, `a divisor of the ${rows} rows of a rollout`);
+  if (config.normaliseAdvantages && minibatch === 1) refuseOption(who, 'minibatch', 1, 'at least 2 where advantages are normalised');
+  requireWithin(who, {
+    discount: [discount, 0, 1],
+    lambda: [lambda, 0, 1],
+    learningRate: [learningRate, 0, LARGEST],
+    entropyWeight: [entropyWeight, 0, LARGEST],
+    valueWeight: [valueWeight, 0, LARGEST],
+    logDeviation: [config.logDeviation, -20, 20],
+  });
   for (const option of ['clip', 'maximumGradientNorm', 'clipValue', 'targetKl'] as const)
-    if (config[option] !== null) requireWithin(option, config[option], SMALLEST, LARGEST);
-  requireWithin('logDeviation', config.logDeviation, -20, 20);
+    if (config[option] !== null) requireWithin(who, { [option]: [config[option], SMALLEST, LARGEST] });
 }
 
+const who = 'ppo';
 const SMALLEST = 1e-9;
-const LARGEST = 1e9;
-
-function requireWhole(option: string, value: number): void {
-  if (!(Number.isSafeInteger(value) && value >= 1)) refuse(option, value, 'a whole number of at least 1');
-}
-
-function requireWithin(option: string, value: number, low: number, high: number): void {
-  if (!(value >= low && value <= high)) refuse(option, value, `from ${low} to ${high}`);
-}
-
-function refuse(option: string, value: number, allowed: string): never {
-  throw new GroundtwinError('OPTION_INVALID', { who: 'ppo', option, value: `${value}`, allowed });
-}

@@ -1,5 +1,6 @@
 /** What the actor's outputs mean: how actions are drawn of them, and how likely each was. */
 import { GroundtwinError } from '../../src/errors.ts';
+import { scaledAction, toActionRange } from '../../src/learning/action-scale.ts';
 import type { Rng } from '../../src/math/rng.ts';
 import type { GraphBuilder, Tensor } from '../../src/onnx/index.ts';
 import { type Box, type Leaf, type Space, sizeOf, type TypedArray } from '../../src/spaces/space.ts';
@@ -90,18 +91,8 @@ function greatest(values: Float32Array, from: number, count: number): number {
 export function toEnvActions(distribution: ActionDistribution, drawn: TypedArray, from: number, actions: TypedArray): void {
   for (let i = 0; i < actions.length; i++) {
     const value = drawn[from + i]!;
-    actions[i] = distribution.kind === 'categorical' ? value : toRange(distribution.space, i % distribution.columns, value);
+    actions[i] = distribution.kind === 'categorical' ? value : toActionRange(distribution.space, i % distribution.columns, value);
   }
-}
-
-function toRange(space: Box, i: number, value: number): number {
-  const [low, high] = [space.low[i]!, space.high[i]!];
-  const scaled = isBounded(space, i) ? low + ((value + 1) / 2) * (high - low) : value;
-  return Math.min(Math.max(scaled, low), high);
-}
-
-function isBounded(space: Box, i: number): boolean {
-  return Number.isFinite(space.low[i]!) && Number.isFinite(space.high[i]!);
 }
 
 /** Log probability and entropy in a graph. */
@@ -164,22 +155,6 @@ export function likeliestAction(builder: GraphBuilder, distribution: ActionDistr
     1,
   );
 }
-
-/** An unbounded number is left as it is: who plays the policy clips to what bound there is. */
-function scaledAction(builder: GraphBuilder, space: Box, mean: Tensor): Tensor {
-  const row = (value: (i: number) => number) =>
-    builder.constant(
-      space.low.map((_, i) => value(i)),
-      'float32',
-      [1, space.low.length],
-    );
-  const bounds = [row((i) => (isBounded(space, i) ? -1 : -LARGEST)), row((i) => (isBounded(space, i) ? 1 : LARGEST))] as const;
-  const half = row((i) => (isBounded(space, i) ? (space.high[i]! - space.low[i]!) / 2 : 1));
-  const centre = row((i) => (isBounded(space, i) ? (space.high[i]! + space.low[i]!) / 2 : 0));
-  return builder.add(builder.mul(builder.max(builder.min(mean, bounds[1]), bounds[0]), half), centre);
-}
-
-const LARGEST = 3e38;
 
 function choices(count: number): number[] {
   return Array.from({ length: count }, (_, i) => i);

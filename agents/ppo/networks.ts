@@ -1,3 +1,4 @@
+import { compilePolicy } from '../../src/learning/policy-export.ts';
 import { Rng } from '../../src/math/rng.ts';
 import {
   compileInference,
@@ -9,7 +10,7 @@ import {
   type Tensor,
   type TensorsByName,
 } from '../../src/onnx/index.ts';
-import { type Space, sizeOf } from '../../src/spaces/space.ts';
+import type { Space } from '../../src/spaces/space.ts';
 import { type ActionDistribution, likeliestAction } from './distribution.ts';
 
 /** Actor and critic, which share nothing (Huang et al. 2022, core detail 13, continuous detail 4). */
@@ -116,23 +117,16 @@ export interface PpoWeights {
   readonly normaliser: { readonly mean: Float64Array; readonly deviation: Float64Array } | null;
 }
 
-/**
- * The likeliest actions as one ONNX graph by the contract of `onnxPolicy`, normalisation and scaling inside.
- * A dictionary of observations gives one input a key, nested keys joined by dots.
- */
+/** The likeliest actions as one ONNX graph by the contract of `onnxPolicy`, normalisation and scaling inside. */
 export function exportPolicy(networks: PpoNetworks, observationSpace: Space, weights: PpoWeights): Uint8Array<ArrayBuffer> {
   const { actor, distribution } = networks;
-  const ports = portsOf(observationSpace, '');
-  return compileInference({
+  return compilePolicy(observationSpace, {
     // For names and shapes alone.
     parameters: mlpParameters(actor, new Rng(0)),
     values: weights.parameters,
-    inputs: ports.map(({ name, size }) => ({ name, dtype: 'float32', shape: ['N', size] })),
-    build: (builder, parameters, inputs) => {
-      const parts = ports.map(({ name }) => inputs[name]!);
-      const observation = parts.length === 1 ? parts[0]! : builder.concat(parts, 1);
+    action: (builder, parameters, observation) => {
       const normalised = weights.normaliser ? normalise(builder, observation, weights.normaliser) : observation;
-      return { action: likeliestAction(builder, distribution, mlp(builder, parameters, normalised, actor)) };
+      return likeliestAction(builder, distribution, mlp(builder, parameters, normalised, actor));
     },
   });
 }
@@ -140,9 +134,4 @@ export function exportPolicy(networks: PpoNetworks, observationSpace: Space, wei
 function normalise(builder: GraphBuilder, observation: Tensor, { mean, deviation }: NonNullable<PpoWeights['normaliser']>): Tensor {
   const row = (values: Float64Array) => builder.constant([...values], 'float32', [1, values.length]);
   return builder.clip(builder.div(builder.sub(observation, row(mean)), row(deviation)), -MOST_DEVIATIONS, MOST_DEVIATIONS);
-}
-
-function portsOf(space: Space, path: string): { readonly name: string; readonly size: number }[] {
-  if (space.kind !== 'dict') return [{ name: path || 'observation', size: sizeOf(space) }];
-  return Object.entries(space.spaces).flatMap(([key, part]) => portsOf(part, path ? `${path}.${key}` : key));
 }

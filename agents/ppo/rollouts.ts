@@ -1,11 +1,12 @@
 import type { VectorEnv, VectorStepResult } from '../../src/core/vector-env.ts';
 import { GroundtwinError } from '../../src/errors.ts';
+import { EpisodeCount } from '../../src/learning/episode-count.ts';
+import { flattenLanes, lastObservation, nextObservation, rewardOf } from '../../src/learning/lane-steps.ts';
 import type { Rng } from '../../src/math/rng.ts';
-import { allocate, flattenInto, rowOf, type TypedArray, type Values } from '../../src/spaces/space.ts';
+import { allocate, type TypedArray, type Values } from '../../src/spaces/space.ts';
 import { advantages } from './advantages.ts';
 import type { PpoConfig } from './config.ts';
 import { draw, toEnvActions } from './distribution.ts';
-import { EpisodeCount } from './episodes.ts';
 import type { Forward } from './forward.ts';
 import { LOG_DEVIATION, type PpoNetworks, type PpoWeights } from './networks.ts';
 import { ObservationNormaliser, RewardScale } from './normalise.ts';
@@ -170,9 +171,8 @@ export class Collector {
     }
     const next = row + env.lanes;
     if (!mask.includes(1)) return this.look(result.observation, next);
-    const isSameStep = env.autoreset === 'sameStep';
-    this.keepCut(isSameStep ? (result.info.finalObservation as Values) : result.observation, result.terminated, row);
-    this.look(isSameStep ? result.observation : (await env.reset({ mask })).observation, next);
+    this.keepCut(lastObservation(env, result), result.terminated, row);
+    this.look(await nextObservation(env, result, mask), next);
   }
 
   /** Keeps what truncated episodes were left in: it is normalised, but not counted, as in Stable-Baselines3. */
@@ -196,8 +196,7 @@ export class Collector {
   }
 
   private flatten(observation: Values): void {
-    if (ArrayBuffer.isView(observation)) flattenInto(observation, this.shown);
-    else this.shownRows.forEach((row, lane) => void flattenInto(rowOf(this.env.observationSpace, observation, lane), row));
+    flattenLanes(this.env.observationSpace, observation, this.shownRows, this.shown);
   }
 
   /** @param value - of all observations, the last ones too. */
@@ -217,12 +216,6 @@ export class Collector {
 }
 
 const NONE = new Float32Array(0);
-
-function rewardOf(reward: Float64Array, lane: number, agents: number): number {
-  let sum = 0;
-  for (let agent = 0; agent < agents; agent++) sum += reward[lane * agents + agent]!;
-  return sum;
-}
 
 function grown(values: Float32Array): Float32Array {
   const larger = new Float32Array(2 * values.length);

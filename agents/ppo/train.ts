@@ -1,14 +1,14 @@
 import type { VectorEnv } from '../../src/core/vector-env.ts';
-import { GroundtwinError } from '../../src/errors.ts';
+import { identityOf, runTraining, type TrainingOptions } from '../../src/learning/run-training.ts';
+import { TRAINING_SEEDS } from '../../src/learning/training-seeds.ts';
 import { Rng } from '../../src/math/rng.ts';
 import { type OnnxRuntime, type ParameterSpec, releaseAll, type TrainingChunk, TrainingProgram } from '../../src/onnx/index.ts';
 import { flatSizeOf } from '../../src/spaces/space.ts';
 import { explainedVariance } from './advantages.ts';
-import { identityOf, loadPpo, type PpoState, savePpo } from './checkpoint.ts';
+import { loadPpo, type PpoState, savePpo } from './checkpoint.ts';
 import { checkConfig, iterationsOf, type PpoConfig } from './config.ts';
 import { distributionOf } from './distribution.ts';
 import { type Forward, openForward } from './forward.ts';
-import { keepLines, writeLine } from './metrics.ts';
 import { exportPolicy, initialParameters, networksOf, type PpoNetworks, type PpoWeights } from './networks.ts';
 import { Collector, type Rollout } from './rollouts.ts';
 import { compileUpdate } from './update.ts';
@@ -49,24 +49,7 @@ export interface PpoResult {
   readonly steps: number;
 }
 
-/** Where a training is written down, and who hears of it. */
-export interface PpoOptions {
-  readonly onProgress?: (progress: PpoProgress) => void;
-  /** A file of JSON lines, one an iteration. */
-  readonly metrics?: string;
-  /** A file that it goes on from, if it is there, and that is written every so many iterations (default 10) and at the end. */
-  readonly checkpoint?: {
-    readonly path: string;
-    readonly every?: number;
-    /** Of what results depend on, by name: a checkpoint of others is refused. */
-    readonly versions?: Readonly<Record<string, string>>;
-  };
-  /** Asked between iterations; true ends the training there. */
-  readonly isStopped?: () => boolean;
-}
-
-/** Seeds of training episodes begin here, as those of the other agents: a policy can be judged on all below, which it never met. */
-export const TRAINING_SEEDS = 2 ** 31;
+export type PpoOptions = TrainingOptions<PpoProgress>;
 
 /** Proximal Policy Optimization (Schulman et al. 2017), iteration by iteration. The same env, config and seed give the same bytes. */
 export class PpoTraining {
@@ -257,35 +240,22 @@ function finiteOrNull(value: number): number | null {
  *
  * @throws as `PpoTraining.open`; CHECKPOINT_INVALID, CHECKPOINT_FOREIGN.
  */
-export async function trainPpo(
+export function trainPpo(
   env: VectorEnv,
   config: PpoConfig,
   seed: number,
   runtime: OnnxRuntime,
-  { onProgress, metrics, checkpoint, isStopped }: PpoOptions = {},
+  options: PpoOptions = {},
 ): Promise<PpoResult> {
-  const { path, every = 10, versions } = checkpoint ?? {};
-  if (!(Number.isSafeInteger(every) && every >= 1))
-    throw new GroundtwinError('OPTION_INVALID', {
-      who: 'ppo',
-      option: 'checkpoint.every',
-      value: `${every}`,
-      allowed: 'a whole number of at least 1',
-    });
-  const identity = identityOf(env, config, seed, versions);
-  const saved = path === undefined ? undefined : loadPpo(path, identity);
-  const training = await PpoTraining.open(env, config, seed, runtime, saved);
-  try {
-    if (metrics !== undefined) keepLines(metrics, saved?.iteration ?? 0);
-    for (let isOver = training.isDone; !isOver; ) {
-      const progress = await training.iterate();
-      if (metrics !== undefined) writeLine(metrics, progress);
-      onProgress?.(progress);
-      isOver = training.isDone || isStopped?.() === true;
-      if (path !== undefined && (isOver || progress.iteration % every === 0)) savePpo(path, identity, await training.save());
-    }
-    return { policy: training.policy(), weights: training.weights(), steps: training.steps };
-  } finally {
-    await training.close();
-  }
+  const identity = identityOf(env, config, seed, options.checkpoint?.versions);
+  return runTraining(
+    'ppo',
+    options,
+    {
+      open: (saved: PpoState | undefined) => PpoTraining.open(env, config, seed, runtime, saved),
+      load: (path) => loadPpo(path, identity),
+      store: (path, state) => savePpo(path, identity, state),
+    },
+    (training) => ({ policy: training.policy(), weights: training.weights(), steps: training.steps }),
+  );
 }

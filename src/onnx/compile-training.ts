@@ -1,7 +1,8 @@
-import { type AdamWOptions, adamW } from './adam-w.ts';
-import { grad } from './gradients.ts';
+import type { AdamWOptions } from './adam-w.ts';
 import { GraphBuilder } from './graph-builder.ts';
 import { elementCount, shapeText } from './shapes.ts';
+import { flat, layoutOf, mapGroups, regroup, stateLayout, trainingNames } from './training-layout.ts';
+import { type Feeds, trainingStep } from './training-step.ts';
 import { type DataType, holds, type Tensor, type TensorData } from './types.ts';
 
 /** A weight: its name, shape, and float32 values at the start. */
@@ -44,6 +45,16 @@ export interface LossTensors {
   readonly metrics?: Readonly<Record<string, Tensor>>;
 }
 
+/** A second loss, of parameters of its own. */
+export interface FollowUp {
+  /** Whether it trains a parameter; `loss` trains the others. To each loss, what the other one trains is given. */
+  readonly trains: (parameter: string) => boolean;
+  /** It has its turn in every so-manieth finite step. Default 1. */
+  readonly every?: number;
+  /** As that of the spec, but it sees neither averages nor carried tensors and gives no next ones. Its metrics are NaN where it does not have its turn. */
+  readonly loss: (builder: GraphBuilder, parameters: TensorsByName, batch: TensorsByName) => Omit<LossTensors, 'next'>;
+}
+
 export type TensorsByName = Readonly<Record<string, Tensor>>;
 
 export interface TrainingSpec {
@@ -74,6 +85,11 @@ export interface TrainingSpec {
    * @param averages - averaged weights by name, before this step's update; no gradient flows to them. Empty without `averageDecay`.
    */
   readonly loss: (builder: GraphBuilder, parameters: TensorsByName, batch: TensorsByName, averages: TensorsByName) => LossTensors;
+  /**
+   * A loss that is lowered in the same step after `loss`, and sees what that one has made of its parameters, such as an actor's after its critics'. With the same optimizer, and a count of steps
+   * of its own. Averages are of what `loss` trains. Besides its own metrics it has `follow_up_loss` and `follow_up_finite`, which is 1 where its update was made, else 0.
+   */
+  readonly followUp?: FollowUp;
   readonly optimizer?: AdamWOptions;
 }
 
@@ -89,22 +105,10 @@ export interface CompiledTraining {
   readonly carried: readonly CarriedSpec[];
   /** Whether an average of the weights is kept. */
   readonly averaged: boolean;
+  /** Names of the parameters that a second loss trains; absent without one. */
+  readonly followers?: readonly string[];
   readonly metrics: readonly string[];
 }
-
-/** Names of the model's inputs; outputs are `next.` and the input's name. */
-export const trainingNames = {
-  parameter: (name: string) => `parameter.${name}`,
-  first: (name: string) => `first.${name}`,
-  second: (name: string) => `second.${name}`,
-  table: (name: string) => `table.${name}`,
-  stream: (name: string) => `stream.${name}`,
-  fixed: (name: string) => `fixed.${name}`,
-  average: (name: string) => `average.${name}`,
-  carried: (name: string) => `carried.${name}`,
-  metric: (name: string) => `metric.${name}`,
-  next: (name: string) => `next.${name}`,
-} as const;
 
 /**
  * Emits forward pass, gradients, clipping and AdamW as one ONNX model of standard operators. It holds one Loop:
@@ -116,7 +120,7 @@ export function compileTraining(spec: TrainingSpec): CompiledTraining {
   const builder = new GraphBuilder();
   checkSpec(builder, spec);
   requireMembers(builder, spec);
-  const layout = stateLayout(spec);
+  const layout = stateLayout(layoutOf(spec));
   const state = mapGroups(layout, ({ name, dtype, shape }) => builder.input(name, dtype, shape));
   const frozen = inputsByName(builder, frozenSpecs(spec), trainingNames.parameter);
   const feeds = feedInputs(builder, spec);
@@ -133,203 +137,14 @@ export function compileTraining(spec: TrainingSpec): CompiledTraining {
     builder.output(name, looped.collected[index]!);
   });
   const { name = 'training', parameters, tables, batch, streams = [], fixed = [], carried = [] } = spec;
-  const averaged = spec.averageDecay !== undefined;
-  return { bytes: builder.toModel(), name, parameters, tables, batch, streams, fixed, carried, averaged, metrics };
+  const { averaged, followers } = layoutOf(spec);
+  const second = followers ? { followers } : {};
+  return { bytes: builder.toModel(), name, parameters, tables, batch, streams, fixed, carried, averaged, ...second, metrics };
 }
 
-/** What is carried from step to step, by kind; the order of lists is that of the spec. */
-export interface StateGroups<T> {
-  readonly step: readonly T[];
-  readonly parameters: readonly T[];
-  readonly first: readonly T[];
-  readonly second: readonly T[];
-  readonly averages: readonly T[];
-  readonly carried: readonly T[];
-}
-
-/** Names, element types and shapes of all that is carried, under the names of the model's inputs. Frozen parameters are fed, not carried. */
-export function stateLayout(spec: {
-  readonly parameters: readonly ParameterSpec[];
-  readonly carried?: readonly CarriedSpec[];
-  readonly averageDecay?: number;
-  readonly averaged?: boolean;
-}): StateGroups<FedSpec> {
-  const trained = (rename: (name: string) => string) =>
-    spec.parameters.filter(({ frozen }) => !frozen).map(({ name, shape }) => ({ name: rename(name), dtype: 'float32' as const, shape }));
-  return {
-    step: [{ name: 'step', dtype: 'float64', shape: [] }],
-    parameters: trained(trainingNames.parameter),
-    first: trained(trainingNames.first),
-    second: trained(trainingNames.second),
-    averages: (spec.averaged ?? spec.averageDecay !== undefined) ? trained(trainingNames.average) : [],
-    carried: (spec.carried ?? []).map(({ name, dtype, shape }) => ({ name: trainingNames.carried(name), dtype, shape })),
-  };
-}
-
-function mapGroups<A, B>(groups: StateGroups<A>, map: (value: A) => B): StateGroups<B> {
-  const { step, parameters, first, second, averages, carried } = groups;
-  return {
-    step: step.map(map),
-    parameters: parameters.map(map),
-    first: first.map(map),
-    second: second.map(map),
-    averages: averages.map(map),
-    carried: carried.map(map),
-  };
-}
-
-/** One list of all groups, in a fixed order. */
-export function flat<T>({ step, parameters, first, second, averages, carried }: StateGroups<T>): T[] {
-  return [...step, ...parameters, ...first, ...second, ...averages, ...carried];
-}
-
-function regroup<T>(layout: StateGroups<unknown>, values: readonly T[]): StateGroups<T> {
-  let at = 0;
-  return mapGroups(layout, () => values[at++]!);
-}
-
-interface Feeds {
-  readonly steps: Tensor;
-  readonly learningRate: Tensor;
-  readonly indices: Tensor;
-  readonly tables: TensorsByName;
-  readonly streams: TensorsByName;
-  readonly fixed: TensorsByName;
-}
-
-interface StepInputs {
-  readonly feeds: Feeds;
-  readonly frozen: TensorsByName;
-  readonly round: Tensor;
-  readonly before: StateGroups<Tensor>;
-}
-
-/** One round of the loop: batch, loss, gradients, update. */
-function trainingStep(builder: GraphBuilder, spec: TrainingSpec, { feeds, frozen, round, before }: StepInputs) {
-  const given: Given = {
-    trained: before.parameters,
-    frozen,
-    averages: before.averages,
-    carried: before.carried,
-    ...drawRound(builder, feeds, round),
-  };
-  const differentiated = spec.members === undefined ? differentiate(builder, spec, feeds, given) : eachMember(builder, spec, feeds, given);
-  const { loss, gradients, next, metrics } = differentiated;
-  const updated = adamW(
-    builder,
-    {
-      parameters: before.parameters,
-      gradients,
-      first: before.first,
-      second: before.second,
-      step: before.step[0]!,
-      learningRate: builder.scope('batch', () => builder.gather(feeds.learningRate, round)),
-      loss,
-      decayed: trainedSpecs(spec).map((parameter) => parameter.decay ?? true),
-    },
-    spec.optimizer,
-  );
-  const kept = keepState(builder, spec, { before, next, finite: updated.finite, parameters: updated.parameters });
-  const { parameters, first, second, gradientNorm, finite } = updated;
-  return { after: { step: [updated.step], parameters, first, second, ...kept }, reported: [loss, gradientNorm, finite], metrics };
-}
-
-/** What one step, or one member of it, starts from. */
-interface Given extends Drawn {
-  readonly trained: readonly Tensor[];
-  readonly frozen: TensorsByName;
-  readonly averages: readonly Tensor[];
-  readonly carried: readonly Tensor[];
-}
-
-/** Row indices and streams. */
-interface Drawn {
-  /** Absent without tables. */
-  readonly rows: Tensor | undefined;
-  readonly streams: TensorsByName;
-}
-
-function drawRound(builder: GraphBuilder, { indices, tables, streams }: Feeds, round: Tensor): Drawn {
-  return builder.scope('batch', () => ({
-    rows: Object.keys(tables).length > 0 ? builder.gather(indices, round) : undefined,
-    streams: mapped(streams, (stream) => builder.gather(stream, round)),
-  }));
-}
-
-interface Differentiated {
-  readonly loss: Tensor;
-  readonly gradients: readonly Tensor[];
-  readonly next: TensorsByName;
-  readonly metrics: TensorsByName;
-}
-
-function differentiate(builder: GraphBuilder, spec: TrainingSpec, { tables, fixed }: Feeds, given: Given): Differentiated {
-  const gathered = builder.scope('batch', () => mapped(tables, (table) => builder.gather(table, given.rows!)));
-  const batch = { ...fixed, ...given.streams, ...gathered, ...named(spec.carried ?? [], given.carried) };
-  const trained = trainedSpecs(spec);
-  const weights = { ...given.frozen, ...named(trained, given.trained) };
-  const averages = spec.averageDecay === undefined ? {} : named(trained, given.averages);
-  const { loss, next = {}, metrics = {} } = builder.scope('loss', () => spec.loss(builder, weights, batch, averages));
-  return { loss, gradients: grad(builder, loss, given.trained), next, metrics };
-}
-
-/** Losses and metrics are summed; what else has an axis of members has it again. */
-function eachMember(builder: GraphBuilder, spec: TrainingSpec, feeds: Feeds, given: Given): Differentiated {
-  const members = spec.members!;
-  const names: { next: string[]; metrics: string[] } = { next: [], metrics: [] };
-  const { collected } = builder.loop(
-    builder.constant(members, 'int64'),
-    [],
-    (member) => {
-      const own = (tensor: Tensor) => builder.gather(tensor, member);
-      const { loss, gradients, next, metrics } = differentiate(builder, spec, feeds, {
-        trained: given.trained.map(own),
-        frozen: mapped(given.frozen, own),
-        averages: given.averages.map(own),
-        carried: given.carried.map(own),
-        rows: given.rows && own(given.rows),
-        streams: mapped(given.streams, own),
-      });
-      Object.assign(names, { next: Object.keys(next), metrics: Object.keys(metrics) });
-      return { carried: [], collected: [loss, ...gradients, ...Object.values(next), ...Object.values(metrics)] };
-    },
-    members,
-  );
-  const [losses, ...rest] = collected as [Tensor, ...Tensor[]];
-  const take = (keys: readonly string[]) => Object.fromEntries(rest.splice(0, keys.length).map((tensor, i) => [keys[i]!, tensor]));
-  const gradients = rest.splice(0, given.trained.length);
-  const next = take(names.next);
-  return { loss: builder.reduceSum(losses), gradients, next, metrics: mapped(take(names.metrics), (metric) => builder.reduceSum(metric)) };
-}
-
-interface KeptInputs {
-  readonly before: StateGroups<Tensor>;
-  readonly next: TensorsByName;
-  readonly finite: Tensor;
-  readonly parameters: readonly Tensor[];
-}
-
-/** Averages and carried tensors after a step; as they were after one that was skipped. */
-function keepState(builder: GraphBuilder, spec: TrainingSpec, { before, next, finite, parameters }: KeptInputs) {
-  const { carried = [], averageDecay = 0 } = spec;
-  const unknown = Object.keys(next).find((name) => !carried.some((one) => one.name === name));
-  if (unknown !== undefined) builder.fail(`the loss gives a next '${unknown}', which is not carried`);
-  if (before.averages.length + before.carried.length === 0) return { averages: [], carried: [] };
-  return builder.scope('carried', () => {
-    const results = builder.conditional(
-      finite,
-      () => [
-        ...before.averages.map((average, i) => builder.add(average, builder.mul(builder.sub(parameters[i]!, average), 1 - averageDecay))),
-        ...carried.map(({ name }, i) => next[name] ?? before.carried[i]!),
-      ],
-      () => [...before.averages, ...before.carried],
-    );
-    return { averages: results.slice(0, before.averages.length), carried: results.slice(before.averages.length) };
-  });
-}
-
-function requireMembers(builder: GraphBuilder, { members, parameters, batch, streams = [], carried = [] }: TrainingSpec): void {
+function requireMembers(builder: GraphBuilder, { members, followUp, parameters, batch, streams = [], carried = [] }: TrainingSpec): void {
   if (members === undefined) return;
+  if (followUp) builder.fail('members cannot have a second loss');
   const shaped = [
     ...parameters.map(({ name, shape }) => ({ what: `parameter '${name}'`, shape })),
     ...streams.map(({ name, shape }) => ({ what: `stream '${name}'`, shape })),
@@ -352,14 +167,6 @@ function checkSpec(builder: GraphBuilder, spec: TrainingSpec): void {
   }
 }
 
-function named(specs: readonly { readonly name: string }[], tensors: readonly Tensor[]): TensorsByName {
-  return Object.fromEntries(specs.map(({ name }, index) => [name, tensors[index]!]));
-}
-
-function trainedSpecs({ parameters }: TrainingSpec): ParameterSpec[] {
-  return parameters.filter(({ frozen }) => !frozen);
-}
-
 function frozenSpecs({ parameters }: TrainingSpec): FedSpec[] {
   return parameters.filter(({ frozen }) => frozen).map(({ name, shape }) => ({ name, dtype: 'float32', shape }));
 }
@@ -378,8 +185,4 @@ function feedInputs(builder: GraphBuilder, spec: TrainingSpec): Feeds {
     streams: inputsByName(builder, spec.streams ?? [], trainingNames.stream, ['rounds']),
     fixed: inputsByName(builder, spec.fixed ?? [], trainingNames.fixed),
   };
-}
-
-function mapped(tensors: TensorsByName, change: (tensor: Tensor) => Tensor): TensorsByName {
-  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, change(tensor)]));
 }

@@ -6,6 +6,7 @@ export {
   type CompiledTraining,
   compileTraining,
   type FedSpec,
+  type FollowUp,
   type LossTensors,
   type ParameterSpec,
   type TableSpec,

@@ -32,6 +32,8 @@ export interface MlpSpec {
   readonly members?: number;
   /** Between layers; the last layer is linear. Default silu. */
   readonly activation?: Activation;
+  /** Whether each layer's sum but the last's is normalised before its activation, with a scale and a shift of its own. Default false. */
+  readonly layerNorm?: boolean;
   /** Default `uniformFanIn`. Biases start as torch's with it, at 0 with another one. */
   readonly initializer?: Initializer;
 }
@@ -41,13 +43,14 @@ export function mlpParameters(spec: MlpSpec, rng: Rng): ParameterSpec[] {
   const lead = spec.members === undefined ? [] : [spec.members];
   const copies = spec.members ?? 1;
   const initializer = spec.initializer ?? uniformFanIn;
-  return layers(spec).flatMap(({ inputs, outputs, weight, bias }) => [
+  return layers(spec).flatMap(({ inputs, outputs, weight, bias, norm }) => [
     { name: weight, shape: [...lead, inputs, outputs], initial: initializer(rng, copies * inputs * outputs, inputs) },
     {
       name: bias,
       shape: [...lead, 1, outputs],
       initial: initializer === uniformFanIn ? uniformFanIn(rng, copies * outputs, inputs) : new Float32Array(copies * outputs),
     },
+    ...(norm === undefined ? [] : layerNormParameters(norm, outputs, spec.members)),
   ]);
 }
 
@@ -69,7 +72,8 @@ export function mlp(builder: GraphBuilder, parameters: TensorsByName, x: Tensor,
           parameters[layer.weight] ?? builder.fail(`there is no parameter '${layer.weight}'`),
           parameters[layer.bias],
         );
-        return last ? sum : activate(builder, sum, spec.activation ?? 'silu');
+        const normal = layer.norm === undefined ? sum : layerNorm(builder, parameters, layer.norm, sum);
+        return last ? sum : activate(builder, normal, spec.activation ?? 'silu');
       });
     }, x),
   );
@@ -222,11 +226,13 @@ export function partsOf(builder: GraphBuilder, parameters: TensorsByName, name: 
   return (part) => parameters[`${name}.${part}`] ?? builder.fail(`there is no parameter '${name}.${part}'`);
 }
 
-/** Parameters of `layerNorm`: scale 1 and shift 0, free of weight decay. */
-export function layerNormParameters(name: string, size: number): ParameterSpec[] {
+/** Parameters of `layerNorm`: scale 1 and shift 0, free of weight decay. @param members - networks side by side, each with its own: `[members, 1, size]`. */
+export function layerNormParameters(name: string, size: number, members?: number): ParameterSpec[] {
+  const shape = members === undefined ? [size] : [members, 1, size];
+  const count = (members ?? 1) * size;
   return [
-    { name: `${name}.scale`, shape: [size], initial: new Float32Array(size).fill(1), decay: false },
-    { name: `${name}.shift`, shape: [size], initial: new Float32Array(size), decay: false },
+    { name: `${name}.scale`, shape, initial: new Float32Array(count).fill(1), decay: false },
+    { name: `${name}.shift`, shape, initial: new Float32Array(count), decay: false },
   ];
 }
 
@@ -241,12 +247,22 @@ export function layerNorm(builder: GraphBuilder, parameters: TensorsByName, name
   });
 }
 
-function layers(spec: MlpSpec): { inputs: number; outputs: number; weight: string; bias: string }[] {
+interface MlpLayer {
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly weight: string;
+  readonly bias: string;
+  /** Prefix of scale and shift; absent where nothing is normalised. */
+  readonly norm: string | undefined;
+}
+
+function layers(spec: MlpSpec): MlpLayer[] {
   return spec.sizes.slice(1).map((outputs, index) => ({
     inputs: spec.sizes[index]!,
     outputs,
     weight: `${spec.name}.${index}.weight`,
     bias: `${spec.name}.${index}.bias`,
+    norm: spec.layerNorm && index < spec.sizes.length - 2 ? `${spec.name}.${index}.norm` : undefined,
   }));
 }
 

@@ -1,7 +1,8 @@
 import { GroundtwinError } from '../errors.ts';
-import { type CompiledTraining, type FedSpec, flat, stateLayout, trainingNames } from './compile-training.ts';
+import type { CompiledTraining, FedSpec } from './compile-training.ts';
 import type { OnnxRuntime, OnnxSession, OnnxTensor } from './runtime.ts';
 import { elementCount } from './shapes.ts';
+import { flat, stateLayout, trainingNames } from './training-layout.ts';
 import { holds, type TensorData } from './types.ts';
 
 /** Steps of one `run`; a run holds the thread, so ask for as many as fit into 200 ms. */
@@ -11,12 +12,14 @@ export const MAXIMUM_STEPS_PER_RUN = 100_000;
 export interface TrainingState {
   /** Finite updates made. */
   readonly step: number;
+  /** Those of a second loss; absent where there is none. */
+  readonly followUpStep?: number;
   /** Frozen ones too. */
   readonly parameters: Readonly<Record<string, Float32Array>>;
   /** Of trained parameters. */
   readonly first: Readonly<Record<string, Float32Array>>;
   readonly second: Readonly<Record<string, Float32Array>>;
-  /** Averages of trained parameters; absent where none are kept. */
+  /** Averages of parameters that the (first) loss trains; absent where none are kept. */
   readonly averages?: Readonly<Record<string, Float32Array>>;
   /** Tensors carried that are no parameters; absent where there are none. */
   readonly carried?: Readonly<Record<string, TensorData>>;
@@ -115,16 +118,17 @@ export class TrainingProgram {
 
   /** A copy of all that training goes on from. */
   state(): TrainingState {
-    const { parameters, averaged, carried } = this.#compiled;
+    const { parameters, averaged, followers, carried } = this.#compiled;
     const trained = parameters.filter(({ frozen }) => !frozen);
     const copied = (specs: readonly { readonly name: string }[], rename: (name: string) => string) =>
       Object.fromEntries(Object.entries(this.#group(specs, rename)).map(([name, data]) => [name, data.slice()]));
     return {
-      step: (this.#state.get('step')!.data as Float64Array)[0]!,
+      step: this.#step('step'),
+      ...(followers ? { followUpStep: this.#step('follow_up_step') } : {}),
       parameters: copied(parameters, trainingNames.parameter),
       first: copied(trained, trainingNames.first),
       second: copied(trained, trainingNames.second),
-      ...(averaged ? { averages: copied(trained, trainingNames.average) } : {}),
+      ...(averaged ? { averages: copied(trained.filter(this.#isAveraged), trainingNames.average) } : {}),
       ...(carried.length > 0 ? { carried: copied(carried, trainingNames.carried) } : {}),
     };
   }
@@ -137,18 +141,24 @@ export class TrainingProgram {
       const tensor = this.#fed(`state.${group}`, { name, dtype, shape }, shape, data);
       tensors.push([rename(name), { ...tensor, data: tensor.data.slice() }]);
     };
-    for (const { name, shape, frozen } of this.#compiled.parameters) {
+    const { parameters, carried, followers } = this.#compiled;
+    for (const parameter of parameters) {
+      const { name, shape, frozen } = parameter;
       const spec = { name, dtype: 'float32', shape } as const;
       read('parameters', trainingNames.parameter, spec);
       if (frozen) continue;
       read('first', trainingNames.first, spec);
       read('second', trainingNames.second, spec);
-      if (this.#compiled.averaged) read('averages', trainingNames.average, spec);
+      if (this.#isAveraged(parameter)) read('averages', trainingNames.average, spec);
     }
-    for (const spec of this.#compiled.carried) read('carried', trainingNames.carried, spec);
-    if (!(state.step >= 0 && Number.isFinite(state.step))) this.#refuse('state.step', `${state.step}`, 'a finite number of at least 0');
+    for (const spec of carried) read('carried', trainingNames.carried, spec);
+    const steps = [['step', 'step'] as const, ...(followers ? [['followUpStep', 'follow_up_step'] as const] : [])];
+    for (const [key, name] of steps) {
+      const step = state[key] ?? Number.NaN;
+      if (!(step >= 0 && Number.isFinite(step))) this.#refuse(`state.${key}`, `${step}`, 'a finite number of at least 0');
+      tensors.push([name, { type: 'float64', data: Float64Array.of(step), dims: [] }]);
+    }
     for (const [name, tensor] of tensors) this.#state.set(name, tensor);
-    this.#setStep(state.step);
   }
 
   /**
@@ -163,6 +173,7 @@ export class TrainingProgram {
     const values = Object.fromEntries(parameters.map(({ name, initial }) => [name, weights[name] ?? initial]));
     this.load({
       step: 0,
+      followUpStep: 0,
       parameters: values,
       first,
       second: first,
@@ -231,9 +242,12 @@ export class TrainingProgram {
     return Object.fromEntries(specs.map(({ name }) => [name, this.#state.get(rename(name))!.data as Float32Array]));
   }
 
-  #setStep(step: number): void {
-    this.#state.set('step', { type: 'float64', data: Float64Array.of(step), dims: [] });
+  #step(name: 'step' | 'follow_up_step'): number {
+    return (this.#state.get(name)!.data as Float64Array)[0]!;
   }
+
+  readonly #isAveraged = ({ name }: { readonly name: string }): boolean =>
+    this.#compiled.averaged && this.#compiled.followers?.includes(name) !== true;
 
   #refuse(option: string, value: string, allowed: string): never {
     throw new GroundtwinError('OPTION_INVALID', { who: this.#compiled.name, option, value, allowed });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { onnxPolicy, type PpoConfig, type PpoOptions, type PpoProgress, PpoTraining, ppoDefaults, trainPpo } from '../../agents/index.ts';
-import { checkpointFormat, identityOf } from '../../agents/ppo/checkpoint.ts';
+import { checkpointFormat } from '../../agents/ppo/checkpoint.ts';
 import { distributionOf } from '../../agents/ppo/distribution.ts';
 import { exportPolicy, initialParameters, networksOf, type PpoWeights } from '../../agents/ppo/networks.ts';
 import { Collector } from '../../agents/ppo/rollouts.ts';
@@ -12,10 +12,11 @@ import { cartPole } from '../../envs/cart-pole/task.ts';
 import { pendulum } from '../../envs/pendulum/task.ts';
 import { serverParts } from '../../src/cli/server-parts.ts';
 import { connect } from '../../src/client/index.ts';
-import type { AutoresetMode, ResetOptions, VectorEnv } from '../../src/core/vector-env.ts';
+import type { AutoresetMode, VectorEnv } from '../../src/core/vector-env.ts';
 import { writeCheckpoint } from '../../src/data/checkpoint-file.ts';
 import { GroundtwinError } from '../../src/errors.ts';
 import { makeVector, registry as whole } from '../../src/index.ts';
+import { identityOf } from '../../src/learning/run-training.ts';
 import { Rng } from '../../src/math/rng.ts';
 import { nodeRuntime } from '../../src/onnx/index.ts';
 import { box, dict, discrete, multiDiscrete } from '../../src/spaces/space.ts';
@@ -24,6 +25,7 @@ import { evaluate } from '../../src/vector/evaluate.ts';
 import { registryOf } from '../contracts/stub-backends.ts';
 import { bareTask } from '../contracts/stub-tasks.ts';
 import { clock, start, stopAll, TOKEN } from '../server/harness.ts';
+import { counting } from './counting-env.ts';
 
 const runtime = nodeRuntime();
 
@@ -253,7 +255,6 @@ describe('PPO in any env', function () {
 });
 
 describe('rollouts of PPO', () => {
-  /** Counts steps; episodes end at 3, truncated in lane 0, terminated in lane 1. */
   const counter = anyTask(bareTask({ id: 'Counter-v0', state: [] as never }));
   const networks = networksOf(distributionOf(counter.actionSpace), 1, [2]);
   const config = {
@@ -268,7 +269,7 @@ describe('rollouts of PPO', () => {
 
   for (const autoreset of ['sameStep', 'nextStep', 'disabled'] as const)
     it(`go on in the last observation of a truncated episode, and in no other's (${autoreset})`, async () => {
-      const collector = new Collector(counting(autoreset), networks, config, new Rng(1));
+      const collector = new Collector(counting(autoreset, counter), networks, config, new Rng(1));
       await collector.begin(0);
       const constant = {
         run: async (_: unknown, observation: Float32Array) => new Float32Array(observation.length),
@@ -295,45 +296,6 @@ describe('rollouts of PPO', () => {
       expect(lane(next.observation, 0)).to.deep.equal([2, 0, 1, 2, 0]);
       expect(collector.episodes.take()).to.deep.equal({ episodes: 4, return: 3, length: 3 });
     });
-
-  function counting(autoreset: AutoresetMode) {
-    const counts = Float32Array.of(0, 0);
-    const nothing = async () => {
-      throw new Error('not asked for');
-    };
-    return {
-      id: 'Counter-v0',
-      kind: 'truth' as const,
-      lanes: 2,
-      agents: 1,
-      observationSpace: counter.observationSpace,
-      actionSpace: counter.actionSpace,
-      controlDt_s: 1,
-      autoreset,
-      async reset({ mask = Uint8Array.of(1, 1) }: ResetOptions = {}) {
-        counts.forEach((_, lane) => {
-          if (mask[lane]) counts[lane] = 0;
-        });
-        return { observation: counts, info: {} };
-      },
-      async step() {
-        counts.forEach((count, lane) => {
-          counts[lane] = count + 1;
-        });
-        const ended = counts.map((count) => (count === 3 ? 1 : 0));
-        const flags = (which: number) => Uint8Array.from(ended, (flag, lane) => (lane === which ? flag : 0));
-        const result = { reward: Float64Array.of(1, 1), terminated: flags(1), truncated: flags(0) };
-        if (autoreset !== 'sameStep' || !ended.includes(1)) return { ...result, observation: counts, info: {} };
-        const info = { finalObservation: counts.slice(), finalMask: Uint8Array.from(ended) };
-        await this.reset({ mask: info.finalMask });
-        return { ...result, observation: counts, info };
-      },
-      snapshot: nothing,
-      restore: nothing,
-      render: nothing,
-      async close() {},
-    };
-  }
 });
 
 describe('the exported policy of PPO', () => {

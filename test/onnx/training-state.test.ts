@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { compileTraining, type TrainingSpec } from '../../src/onnx/compile-training.ts';
+import { compileTraining, type FollowUp, type TrainingSpec } from '../../src/onnx/compile-training.ts';
 import { inspectModel } from '../../src/onnx/model-reader.ts';
 import { nodeRuntime } from '../../src/onnx/node-runtime.ts';
 import { cosineSchedule, linearSchedule, scheduleValues, withWarmUp } from '../../src/onnx/schedules.ts';
@@ -195,5 +195,76 @@ describe('schedules', () => {
     }
     await together.release();
     await apart.release();
+  });
+});
+
+/** `w` follows the table's rows; `v` follows `w`. */
+function following(changes: Partial<TrainingSpec> = {}, every?: number): TrainingSpec {
+  return {
+    parameters: [
+      { name: 'v', shape: [1], initial: Float32Array.of(0) },
+      { name: 'w', shape: [1], initial: Float32Array.of(1) },
+    ],
+    tables: [{ name: 'target', dtype: 'float32', columns: [1] }],
+    batch: [],
+    averageDecay: 0.5,
+    loss: (g, { w, v }, { target }) => ({ loss: g.reduceSum(g.square(g.sub(w!, g.add(target!, g.mul(v!, 0))))) }),
+    followUp: {
+      trains: (name) => name === 'v',
+      ...(every === undefined ? {} : { every }),
+      loss: (g, { w, v }) => ({ loss: g.reduceSum(g.square(g.sub(v!, w!))), metrics: { seen: g.reduceSum(w!) } }),
+    },
+    ...changes,
+  };
+}
+
+describe('a second loss', () => {
+  it('sees what the first has made of its parameters, and leaves them alone', async () => {
+    const program = await open(following());
+    const { metrics, finite } = await program.run(rows(0), 0.1);
+    const { parameters, first, step, followUpStep, averages } = program.state();
+    // Adam's first step is of the rate's size: w from 1 towards 2, then v from 0 towards w.
+    expect(parameters.w![0]).to.be.closeTo(1.1, 1e-6);
+    expect(metrics.seen![0]).to.equal(parameters.w![0]);
+    expect(parameters.v![0]).to.be.closeTo(0.1, 1e-6);
+    expect([first.w![0], first.v![0]].map((value) => Math.round(value! * 1e4) / 1e4)).to.deep.equal([-2, -2.2]);
+    expect([step, followUpStep, [...finite], [...metrics.follow_up_finite!]]).to.deep.equal([1, 1, [1], [1]]);
+    expect(Object.keys(averages!)).to.deep.equal(['w']);
+    await program.release();
+  });
+
+  it('has its turn in every so-manieth step, with moments of its own, in one run as in many', async () => {
+    const [whole, parts] = [await open(following({}, 3)), await open(following({}, 3))];
+    const { metrics } = await whole.run(new Int32Array(7), 0.1);
+    expect([...metrics.seen!].map(Number.isNaN)).to.deep.equal([true, true, false, true, true, false, true]);
+    expect([...metrics.follow_up_loss!].map(Number.isNaN)).to.deep.equal([true, true, false, true, true, false, true]);
+    await parts.run(new Int32Array(2), 0.1);
+    const saved = parts.state();
+    expect([saved.step, saved.followUpStep, saved.parameters.v![0], saved.first.v![0]]).to.deep.equal([2, 0, 0, 0]);
+    const again = await open(following({}, 3));
+    again.load(saved);
+    await again.run(new Int32Array(5), 0.1);
+    expect(again.state()).to.deep.equal(whole.state());
+    expect(again.state()).to.include({ step: 7, followUpStep: 2 });
+    for (const program of [whole, parts, again]) await program.release();
+  });
+
+  it('is skipped alone where it is not finite', async () => {
+    const loss: FollowUp['loss'] = (g, { v, w }) => ({ loss: g.div(g.reduceSum(v!), g.reduceSum(g.mul(w!, 0))) });
+    const program = await open(following({ followUp: { trains: (name) => name === 'v', loss } }));
+    const { metrics, finite } = await program.run(rows(0), 0.1);
+    expect([[...finite], [...metrics.follow_up_finite!]]).to.deep.equal([[1], [0]]);
+    expect(program.state()).to.include({ step: 1, followUpStep: 0 });
+    await program.release();
+  });
+
+  it('needs parameters of its own, no members, and a state that has its steps', async () => {
+    const none = { ...following().followUp!, trains: () => false };
+    expect(thrown(() => compileTraining(following({ followUp: none }))).message).to.match(/no parameter to train/);
+    expect(thrown(() => compileTraining(following({ members: 1, batch: [1] }))).message).to.match(/members cannot have a second loss/);
+    const program = await open(following());
+    const { followUpStep: _, ...cut } = program.state();
+    expect(thrown(() => program.load(cut)).message).to.match(/state.followUpStep/);
+    await program.release();
   });
 });
