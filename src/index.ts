@@ -113,10 +113,19 @@ export {
   type ImaginedPlan,
   type ImagineOptions,
   imagine,
+  interquartileMeanScore,
   type MeasureTrustOptions,
+  meanScore,
   measureTrust,
+  medianScore,
+  optimalityGap,
   type PlanOutcome,
+  performanceProfile,
+  probabilityOfImprovement,
   runGap,
+  type Scores,
+  type StratifiedOptions,
+  stratifiedInterval,
 } from './gap/index.ts';
 export { Rng } from './math/rng.ts';
 export { type GuardOptions, type ModelIsolation, type ModelLimits, nodeRuntime } from './onnx/index.ts';

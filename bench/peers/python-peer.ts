@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { pythonWith as environmentWith, PythonMissing } from '../../scripts/python-env.mjs';
+import { root } from '../machine.ts';
 import { Absent } from '../verify/row.ts';
 
 /** The packages that are asked for need it. */
@@ -134,6 +135,35 @@ export const clientEnvironment: NodeJS.ProcessEnv = {
   PYTHONPATH: pathOf('../../python/src'),
   OMP_NUM_THREADS: '1',
 };
+
+export interface CheckoutPython {
+  readonly program: string;
+  readonly environment: NodeJS.ProcessEnv;
+}
+
+/**
+ * A Python that finds this checkout's package and has it run this checkout's server, on one thread.
+ * @param packages - `python` has Gymnasium, Stable-Baselines3, TorchRL and Minari; RLlib wants an older Gymnasium.
+ * @throws Absent.
+ */
+export function checkoutPython(packages: 'python' | 'rllib', log: (line: string) => void): CheckoutPython {
+  const program = pythonWith(packages, `${packages}-requirements.txt`, log);
+  const environment = {
+    ...clientEnvironment,
+    PYTHONDONTWRITEBYTECODE: '1',
+    GROUNDTWIN_NODE: process.execPath,
+    GROUNDTWIN_SERVER: join(root, 'bin', 'groundtwin.mjs'),
+    CUDA_VISIBLE_DEVICES: '',
+    MUJOCO_GL: 'disable',
+  };
+  return { program, environment };
+}
+
+/** Stable-Baselines3 on our envs, or on any. @throws Absent. */
+export function sb3Peer(log: (line: string) => void): Peer {
+  const { program, environment } = checkoutPython('python', log);
+  return new Peer(program, ['-u', pathOf('sb3_peer.py')], environment);
+}
 
 /** Our client of the checkout, Gymnasium's vector env and OpenEnv: ways to step what lives elsewhere. @throws Absent. */
 export function remotePeer(log: (line: string) => void): Peer {

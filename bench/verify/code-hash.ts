@@ -14,12 +14,12 @@ export interface CodeHash {
 const counted = ['src', 'envs', 'agents'];
 
 /**
- * Hash over `entry` and every file in src, envs and agents that it imports, directly or not; types alone do not count, since they are gone when it runs.
- * @param entry - from the repository root.
+ * Hash over the entries and every file in src, envs and agents that they import, directly or not; types alone do not count, since they are gone when it runs.
+ * @param entries - from the repository root. What is not TypeScript counts alone.
  */
-export function codeHash(entry: string): CodeHash {
-  const files = [...reachedFrom(join(root, entry))].map((file) => relative(root, file).split(sep).join('/'));
-  const kept = files.filter((file) => file === entry || counted.includes(file.split('/')[0]!)).sort();
+export function codeHash(...entries: readonly string[]): CodeHash {
+  const files = [...reachedFrom(entries.map((entry) => join(root, entry)))].map((file) => relative(root, file).split(sep).join('/'));
+  const kept = files.filter((file) => entries.includes(file) || counted.includes(file.split('/')[0]!)).sort();
   const hash = createHash('sha256');
   for (const file of kept)
     hash
@@ -36,12 +36,13 @@ function dependencyVersions(): string {
   return JSON.stringify(Object.entries(dependencies).filter(([name]) => name.startsWith('@dimforge/')));
 }
 
-function reachedFrom(entry: string): Set<string> {
+function reachedFrom(entries: readonly string[]): Set<string> {
   const reached = new Set<string>();
-  const waiting = [entry];
+  const waiting = [...entries];
   for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
     if (reached.has(file)) continue;
     reached.add(file);
+    if (!file.endsWith('.ts')) continue;
     for (const specifier of importsOf(file)) waiting.push(join(dirname(file), specifier));
   }
   return reached;

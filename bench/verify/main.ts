@@ -1,3 +1,4 @@
+import { agentsRows } from './agents-rows.ts';
 import { mainRows } from './main-rows.ts';
 import { modelRows } from './model-rows.ts';
 import { pythonRows } from './python-rows.ts';
@@ -6,6 +7,6 @@ import { verify } from './verify.ts';
 
 process.exitCode = await verify(
   process.argv.slice(2),
-  { main: mainRows, truth: truthRows, model: modelRows, python: pythonRows },
+  { main: mainRows, truth: truthRows, model: modelRows, python: pythonRows, agents: agentsRows },
   { out: (text) => process.stdout.write(`${text}\n`), err: (text) => process.stderr.write(`${text}\n`) },
 );

@@ -5,38 +5,14 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { registry } from '../../src/index.ts';
 import { root } from '../machine.ts';
-import { Peer, pythonWith } from '../peers/python-peer.ts';
+import { type CheckoutPython, checkoutPython, Peer } from '../peers/python-peer.ts';
 import type { Context, Measured, Row } from './row.ts';
 import { groundtwin } from './run-node.ts';
 
 type Log = Pick<Context, 'log'>;
 
-interface Python {
-  readonly program: string;
-  readonly environment: NodeJS.ProcessEnv;
-}
-
-/**
- * A Python that finds this checkout's package and has it run this checkout's server.
- * @param packages - `python` has Gymnasium, Stable-Baselines3, TorchRL and Minari; RLlib wants an older Gymnasium.
- */
-function pythonOf(packages: 'python' | 'rllib', { log }: Log): Python {
-  const program = pythonWith(packages, `${packages}-requirements.txt`, log);
-  const environment = {
-    ...process.env,
-    PYTHONPATH: join(root, 'python', 'src'),
-    PYTHONDONTWRITEBYTECODE: '1',
-    GROUNDTWIN_NODE: process.execPath,
-    GROUNDTWIN_SERVER: join(root, 'bin', 'groundtwin.mjs'),
-    OMP_NUM_THREADS: '1',
-    CUDA_VISIBLE_DEVICES: '',
-    MUJOCO_GL: 'disable',
-  };
-  return { program, environment };
-}
-
 function envPeer(context: Log): Peer {
-  const { program, environment } = pythonOf('python', context);
+  const { program, environment } = checkoutPython('python', context.log);
   return new Peer(program, ['-u', join(root, 'bench', 'peers', 'python_env_peer.py')], environment);
 }
 
@@ -141,7 +117,7 @@ interface Ended {
 }
 
 /** Runs a script of examples/python. @returns the last line it prints. */
-async function runExample({ program, environment }: Python, script: string, options: readonly string[]): Promise<string> {
+async function runExample({ program, environment }: CheckoutPython, script: string, options: readonly string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(program, [join(root, 'examples', 'python', script), ...options], {
     env: environment,
     timeout: RUN_LIMIT_s * 1000,
@@ -156,7 +132,7 @@ async function learn(context: Log, { run, env, seed }: Job): Promise<Ended> {
   const options = ['--env', env, '--seed', `${seed}`, '--eval-episodes', `${episodes}`, ...run.settings, ...own];
   context.log(`${run.script} ${options.join(' ')}`);
   const begun_ms = performance.now();
-  const { mean_return } = JSON.parse(await runExample(pythonOf('python', context), run.script, options));
+  const { mean_return } = JSON.parse(await runExample(checkoutPython('python', context.log), run.script, options));
   context.log(`${run.script} ${env} seed ${seed}: mean return ${mean_return}`);
   return { seed, mean_return, seconds: Math.round((performance.now() - begun_ms) / 1000) };
 }
@@ -247,7 +223,7 @@ async function failingExamples(context: Pick<Context, 'log' | 'folder'>): Promis
   const ran: { script: string; options: readonly string[]; last: string | null; error: string | null }[] = [];
   for (const { script, packages, options } of examples(folder)) {
     context.log(`${script} ${options.join(' ')}`);
-    const python = pythonOf(packages, context);
+    const python = checkoutPython(packages, context.log);
     const environment = { ...python.environment, MINARI_DATASETS_PATH: join(folder, 'minari'), RAY_AUTH_MODE: 'disabled' };
     const result = await runExample({ ...python, environment }, script, options).then(
       (last) => ({ last, error: null }),

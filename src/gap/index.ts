@@ -18,6 +18,7 @@ export * from './parameter-effect.ts';
 export * from './play-interventions.ts';
 export * from './return-comparison.ts';
 export * from './run-gap.ts';
+export * from './scores.ts';
 export * from './statistics.ts';
 export * from './summary.ts';
 export * from './thresholds.ts';

@@ -1,0 +1,7 @@
+/** Agents whose trainings `resumed.ts` makes. */
+export const resumedAgents = ['ppo'] as const;
+
+export interface TrainingFiles {
+  readonly metrics: string;
+  readonly checkpoint: { readonly path: string; readonly every: number };
+}

@@ -1,0 +1,89 @@
+/** Agents: as good and as fast as the library that most people use, and resumable. */
+import { secondsSaved, stepsSaved } from './agents-efficiency.ts';
+import { worstMargin } from './agents-margins.ts';
+import { KILLS, resumedBytes } from './agents-resume.ts';
+import { ppoRace, slowestRace } from './agents-speed.ts';
+import type { Row } from './row.ts';
+
+/** 80 % of what planning in truth comes to (215): the possible return. */
+const SWUNG_UP = 172;
+/** What Pendulum's users count as learned; random comes to −1257. */
+const PENDULUM_UP = -200;
+/** 90 % of the way from random (−43.2) to the scripted controller of its README (−6.0). */
+const REACHED = -9.7;
+
+interface Saving {
+  readonly id: string;
+  readonly env: string;
+  readonly goal: number;
+  readonly threshold?: number;
+}
+
+const savings: readonly Saving[] = [
+  { id: 'agents.mbpo_swingup', env: 'CartPoleSwingUp-v0', goal: 8, threshold: SWUNG_UP },
+  { id: 'agents.mbpo_pendulum', env: 'Pendulum-v0', goal: 5, threshold: PENDULUM_UP },
+  { id: 'agents.mbpo_reacher', env: 'Reacher-v0', goal: 5, threshold: REACHED },
+  { id: 'agents.mbpo_cheetah', env: 'HalfCheetah-v0', goal: 3 },
+];
+
+const sacTasks = ['Pendulum-v0', 'Hopper-v0', 'HalfCheetah-v0'] as const;
+const ppoTasks = ['CartPole-v0', 'Hopper-v0', 'HalfCheetah-v0'] as const;
+
+export const agentsRows: readonly Row[] = [
+  {
+    id: 'agents.ppo_margin',
+    what: `our PPO less SB3's over SB3's mean less random, at equal steps and settings on ${ppoTasks.join(', ')}: the worst lower bound of the 95 % stratified bootstrap interval over 8 seeds; the return of a run is the mean of its last 3 judgements of 10 starts`,
+    operator: '>=',
+    goal: -0.1,
+    unit: 'of the range',
+    budget_s: 60,
+    measure: (context) => worstMargin('ppo', 'sb3-ppo', ppoTasks, context),
+  },
+  {
+    id: 'agents.sac_margin',
+    what: `the same of SAC on ${sacTasks.join(', ')}`,
+    operator: '>=',
+    goal: -0.1,
+    unit: 'of the range',
+    budget_s: 60,
+    measure: (context) => worstMargin('sac', 'sb3-sac', sacTasks, context),
+  },
+  {
+    id: 'agents.ppo_speed',
+    what: "steps a CPU second of our PPO's training loop over SB3's on Gymnasium's own env in its process, same settings, paired; the slowest of CartPole, Hopper, HalfCheetah",
+    operator: '>=',
+    goal: 2,
+    unit: '×',
+    budget_s: 180,
+    measure: (context) => slowestRace(ppoRace, context),
+  },
+  ...savings.map(
+    ({ id, env, goal, threshold }): Row => ({
+      id,
+      what: `real steps of the best of SAC, REDQ and SB3's SAC over those of MBPO to a return of ${threshold ?? '90 % of the way from random to the lower of their finals'} on ${env}, medians over 8 seeds`,
+      operator: '>=',
+      goal,
+      unit: '×',
+      budget_s: 60,
+      measure: (context) => stepsSaved(env, ['mbpo'], context, threshold),
+    }),
+  ),
+  {
+    id: 'agents.wallclock_swingup',
+    what: `wall-clock of SB3's SAC on MuJoCo over the best of ours on Rapier to ${SWUNG_UP}, 80 % of the possible return, on CartPoleSwingUp-v0, from the start of the process, medians over 8 seeds`,
+    operator: '>=',
+    goal: 2,
+    unit: '×',
+    budget_s: 60,
+    measure: (context) => secondsSaved('CartPoleSwingUp-v0', ['sac', 'redq', 'mbpo'], SWUNG_UP, context),
+  },
+  {
+    id: 'agents.resume_bytes',
+    what: `bytes of policy, metrics and checkpoint that differ from uninterrupted training after ${KILLS} kill -9 at random moments`,
+    operator: '=',
+    goal: 0,
+    unit: 'bytes',
+    budget_s: 240,
+    measure: (context) => resumedBytes(context),
+  },
+];
