@@ -1,6 +1,18 @@
 export { randomPolicy } from '../src/learning/random-policy.ts';
 export { type OffPolicyProgress, type OffPolicyResult, OffPolicyTraining } from '../src/learning/off-policy-training.ts';
 export {
+  type Audit,
+  type AuditDecision,
+  type AuditParts,
+  type AuditResult,
+  type AuditRules,
+  type AuditSettings,
+  auditRules,
+  decide,
+  playAudit,
+} from '../src/gap/index.ts';
+export { RealSteps } from '../src/learning/real-steps.ts';
+export {
   inMemory,
   inModel,
   inTruth,
@@ -20,8 +32,20 @@ export { type CemConfig, cemDefaults } from './cem/config.ts';
 export { cem } from './cem/recipe.ts';
 export { type IcemConfig, icemDefaults } from './icem/config.ts';
 export { icem } from './icem/recipe.ts';
+export { type MbpoConfig, mbpoDefaults } from './mbpo/config.ts';
+export {
+  type MbpoAudit,
+  type MbpoOptions,
+  type MbpoParts,
+  type MbpoProgress,
+  type MbpoResult,
+  MbpoTraining,
+  trainMbpo,
+} from './mbpo/train.ts';
 export { type MppiConfig, mppiDefaults } from './mppi/config.ts';
 export { mppi } from './mppi/recipe.ts';
+export { type OfflineConfig, offlineDefaults } from './offline/config.ts';
+export { type OfflineOptions, type OfflineProgress, type OfflineResult, OfflineTraining, trainOffline } from './offline/train.ts';
 export { type OpenPolicy, onnxPolicy, type PolicySpaces } from './onnx/policy.ts';
 export type { PetsState } from './pets/checkpoint.ts';
 export { type PetsConfig, petsDefaults } from './pets/config.ts';

@@ -1,3 +1,5 @@
+export * from './audit.ts';
+export * from './audit-rules.ts';
 export * from './bootstrap.ts';
 export * from './calibrate-rollouts.ts';
 export * from './counterfactual.ts';

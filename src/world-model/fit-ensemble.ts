@@ -51,6 +51,8 @@ export interface BestFit {
 export interface FitResult {
   /** Of the members in the result. */
   readonly weights: Weights;
+  /** Of all that were trained, to go on from. */
+  readonly everyMember: Weights;
   /** Numbers of the members in the result, ascending. */
   readonly members: readonly number[];
   /** The update whose weights these are. */
@@ -126,7 +128,7 @@ export async function fitEnsemble(runtime: OnnxRuntime, job: FitJob, hooks: FitH
     const kept = elites < members ? lowest(await judge!.errors(trained), elites) : Array.from({ length: members }, (_, member) => member);
     const weights = membersOf(trained, members, kept);
     const calibration = await calibrate(runtime, job, weights, kept.length, heldOut);
-    return { weights, members: kept, keptUpdate, calibration, losses: state.losses, stopped: !isOver(job, state) };
+    return { weights, everyMember: trained, members: kept, keptUpdate, calibration, losses: state.losses, stopped: !isOver(job, state) };
   } finally {
     await releaseAll(judge ? [program, judge] : [program]);
   }

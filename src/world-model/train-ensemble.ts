@@ -46,6 +46,8 @@ export interface TrainedModel {
   readonly manifest: ModelManifest;
   readonly predict: Uint8Array;
   readonly weights: FitResult['weights'];
+  /** Of all members that were trained, elites or not: for `warmStart`. */
+  readonly everyMember: FitResult['weights'];
   readonly scaling: Normalisation;
   readonly losses: readonly FitProgress[];
   /** The update whose weights these are. */
@@ -82,7 +84,7 @@ export async function trainEnsemble(task: AnyTask, data: Transitions, options: T
     },
     options,
   );
-  const { weights, losses, keptUpdate, stopped, calibration } = fitted;
+  const { weights, everyMember, losses, keptUpdate, stopped, calibration } = fitted;
   const exported = { ...config, members: fitted.members.length };
   const ensemble = { layout, config: exported, values: weights, scaling, calibration: calibration.factor };
   const predict = compileEnsemblePredict(ensemble);
@@ -90,6 +92,7 @@ export async function trainEnsemble(task: AnyTask, data: Transitions, options: T
     manifest: manifestOf(task, data, options, config, fitted, filesOf(predict)),
     predict,
     weights,
+    everyMember,
     scaling,
     losses,
     keptUpdate,
