@@ -12,6 +12,9 @@ export {
   playAudit,
 } from '../src/gap/index.ts';
 export { RealSteps } from '../src/learning/real-steps.ts';
+export { type ControllerData, controllerPolicy } from '../src/learning/controller.ts';
+export { compileController } from '../src/learning/controller-graph.ts';
+export type { TrainingOptions } from '../src/learning/run-training.ts';
 export {
   inMemory,
   inModel,
@@ -27,9 +30,13 @@ export {
 } from '../src/planning/index.ts';
 export { type ArsConfig, arsDefaults } from './ars/config.ts';
 export { type ArsPolicyData, arsPolicy } from './ars/policy.ts';
-export { type ArsProgress, type ArsResult, ArsSearch, type SavedSearch, trainArs } from './ars/train.ts';
+export { type ArsProgress, type ArsResult, ArsSearch, trainArs } from './ars/train.ts';
 export { type CemConfig, cemDefaults } from './cem/config.ts';
 export { cem } from './cem/recipe.ts';
+export { type CloningConfig, cloningDefaults } from './cloning/config.ts';
+export { type CloningProgress, type CloningResult, CloningTraining, trainCloning } from './cloning/train.ts';
+export { type CmaEsConfig, cmaEsDefaults } from './cma-es/config.ts';
+export { type CmaEsProgress, type CmaEsResult, CmaEsTraining, trainCmaEs } from './cma-es/train.ts';
 export { type IcemConfig, icemDefaults } from './icem/config.ts';
 export { icem } from './icem/recipe.ts';
 export { type MbpoConfig, mbpoDefaults } from './mbpo/config.ts';

@@ -1,9 +1,10 @@
 /** What the actor's outputs mean: how actions are drawn of them, and how likely each was. */
 import { GroundtwinError } from '../../src/errors.ts';
 import { scaledAction, toActionRange } from '../../src/learning/action-scale.ts';
+import { chosenAction, countsOf } from '../../src/learning/choices.ts';
 import type { Rng } from '../../src/math/rng.ts';
 import type { GraphBuilder, Tensor } from '../../src/onnx/index.ts';
-import { type Box, type Leaf, type Space, sizeOf, type TypedArray } from '../../src/spaces/space.ts';
+import { type Box, type Space, sizeOf, type TypedArray } from '../../src/spaces/space.ts';
 
 /**
  * Gaussian: an independent normal a number, whose standard deviation does not depend on the state (Huang et al. 2022, continuous details 1–3).
@@ -28,10 +29,6 @@ export function distributionOf(space: Space): ActionDistribution {
   if (space.kind === 'box') return { kind: 'gaussian', space, outputs: columns, columns };
   const counts = countsOf(space);
   return { kind: 'categorical', counts, outputs: counts.reduce((sum, n) => sum + n, 0), columns };
-}
-
-function countsOf(space: Exclude<Leaf, Box>): readonly number[] {
-  return space.kind === 'discrete' ? [space.n] : space.nvec;
 }
 
 /**
@@ -148,12 +145,7 @@ function categoricalLikelihood(builder: GraphBuilder, counts: readonly number[],
 /** The likeliest action as the env takes it, in a graph: float32 `[N, size]`, or int64 `[N]` or `[N, choices]`. @param output - of the actor, `[N, outputs]`. */
 export function likeliestAction(builder: GraphBuilder, distribution: ActionDistribution, output: Tensor): Tensor {
   if (distribution.kind === 'gaussian') return scaledAction(builder, distribution.space, output);
-  if (distribution.columns === 1) return builder.argMax(output);
-  const parts = builder.split(output, distribution.counts, 1);
-  return builder.concat(
-    parts.map((part) => builder.reshape(builder.argMax(part), [...part.shape.slice(0, 1), 1])),
-    1,
-  );
+  return chosenAction(builder, distribution.counts, output);
 }
 
 function choices(count: number): number[] {

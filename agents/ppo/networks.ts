@@ -1,3 +1,4 @@
+import { normalised } from '../../src/learning/normalised.ts';
 import { compilePolicy } from '../../src/learning/policy-export.ts';
 import { Rng } from '../../src/math/rng.ts';
 import {
@@ -24,9 +25,6 @@ export interface PpoNetworks {
 
 /** The parameter `[1, columns]` beside those of actor and critic; of a Gaussian. */
 export const LOG_DEVIATION = 'log_deviation';
-
-/** Normalised observations further out say no more than this (continuous detail 7). */
-export const MOST_DEVIATIONS = 10;
 
 /** Gains of the last layers: small for the actor, so that no action is preferred at the start (core detail 2). */
 const ACTOR_GAIN = 0.01;
@@ -125,13 +123,8 @@ export function exportPolicy(networks: PpoNetworks, observationSpace: Space, wei
     parameters: mlpParameters(actor, new Rng(0)),
     values: weights.parameters,
     action: (builder, parameters, observation) => {
-      const normalised = weights.normaliser ? normalise(builder, observation, weights.normaliser) : observation;
-      return likeliestAction(builder, distribution, mlp(builder, parameters, normalised, actor));
+      const seen = weights.normaliser ? normalised(builder, observation, weights.normaliser) : observation;
+      return likeliestAction(builder, distribution, mlp(builder, parameters, seen, actor));
     },
   });
-}
-
-function normalise(builder: GraphBuilder, observation: Tensor, { mean, deviation }: NonNullable<PpoWeights['normaliser']>): Tensor {
-  const row = (values: Float64Array) => builder.constant([...values], 'float32', [1, values.length]);
-  return builder.clip(builder.div(builder.sub(observation, row(mean)), row(deviation)), -MOST_DEVIATIONS, MOST_DEVIATIONS);
 }

@@ -1,5 +1,6 @@
+import { MOST_DEVIATIONS } from '../../src/learning/normalised.ts';
 import { Moments } from '../../src/math/moments.ts';
-import { MOST_DEVIATIONS, type PpoWeights } from './networks.ts';
+import type { PpoWeights } from './networks.ts';
 
 /** Observations less their mean, over their standard deviation, of all that was seen so far, and clipped (Huang et al. 2022, continuous details 6 and 7). */
 export class ObservationNormaliser {

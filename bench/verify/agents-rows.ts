@@ -1,6 +1,7 @@
 /** Agents: as good and as fast as the library that most people use, and resumable. */
 import { secondsSaved, stepsSaved } from './agents-efficiency.ts';
 import { worstMargin } from './agents-margins.ts';
+import { referencesRows } from './agents-references.ts';
 import { KILLS, resumedBytes } from './agents-resume.ts';
 import { ppoRace, slowestRace } from './agents-speed.ts';
 import type { Row } from './row.ts';
@@ -86,4 +87,5 @@ export const agentsRows: readonly Row[] = [
     budget_s: 240,
     measure: (context) => resumedBytes(context),
   },
+  ...referencesRows,
 ];

@@ -65,7 +65,7 @@ export async function search(id: string, log: (line: string) => void, config = c
 async function find(id: string, config: ArsConfig, onProgress: (progress: ArsProgress) => void): Promise<ArsResult> {
   const env = await registry.makeVector(id, { copy: false });
   try {
-    return await trainArs(env, config, searchSeed, onProgress);
+    return await trainArs(env, config, searchSeed, { onProgress });
   } finally {
     await env.close();
   }

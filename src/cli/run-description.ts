@@ -46,6 +46,11 @@ export async function versions(): Promise<Record<string, string>> {
   };
 }
 
+/** Of all that bits of a training depend on. */
+export async function trainingVersions(): Promise<Record<string, string>> {
+  return Object.fromEntries(Object.entries(await versions()).filter(([name]) => /^(groundtwin|node|onnxruntime-.*)$/.test(name)));
+}
+
 export function packageJson(): { version: string; dependencies: Record<string, string> } {
   let folder = new URL('./', import.meta.url);
   for (let depth = 0; depth < 6; depth++) {

@@ -38,6 +38,6 @@ export function scaledAction(builder: GraphBuilder, space: Box, normalised: Tens
 
 const LARGEST = 3e38;
 
-function isBounded(space: Box, i: number): boolean {
+export function isBounded(space: Box, i: number): boolean {
   return Number.isFinite(space.low[i]!) && Number.isFinite(space.high[i]!);
 }

@@ -243,6 +243,11 @@ export function heldOutChart(curve: Curve, kept: number): Markup {
   );
 }
 
+/** Figures of an agent's training by its steps. */
+export function trainingChart(label: string, curves: readonly Curve[], unit: string): Markup {
+  return curveChart(label, curves, 'steps', unit, []);
+}
+
 /** One entry along a plan: as imagined and as executed. */
 export function pathChart(label: string, curves: readonly Curve[], quantity: string, goal: number): Markup {
   return curveChart(label, curves, 'steps', quantity, [{ name: 'goal', value: goal }]);

@@ -1,4 +1,5 @@
 export { type LearningInput, renderLearning } from './render-learning.ts';
 export { type PlansInput, renderPlans } from './render-plans.ts';
 export { renderReport } from './render-report.ts';
+export { renderTraining, type TrainingInput } from './render-training.ts';
 export type { Curve, Replay, ReplayBody, ReplayShape, ReportInput, TrainingCurves } from './report-input.ts';

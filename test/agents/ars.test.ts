@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { type ArsConfig, ArsSearch, arsDefaults, arsPolicy, trainArs } from '../../agents/index.ts';
+import { type ArsConfig, type ArsProgress, ArsSearch, arsDefaults, arsPolicy, trainArs } from '../../agents/index.ts';
 import { pendulum } from '../../envs/pendulum/task.ts';
 import { box, contains, dict, discrete, multiDiscrete, rowOf, type Space } from '../../src/spaces/space.ts';
 import { anyTask, defineTask } from '../../src/task/task.ts';
@@ -43,9 +43,10 @@ const small: ArsConfig = {
 async function train(id: string, config: ArsConfig, { seed = 1, lanes = 1 } = {}) {
   const env = await registry.makeVector(id, { lanes, copy: false });
   const validations: number[] = [];
-  const result = await trainArs(env, config, seed, ({ validation }) => {
+  const onProgress = ({ validation }: ArsProgress) => {
     if (validation !== undefined) validations.push(validation);
-  });
+  };
+  const result = await trainArs(env, config, seed, { onProgress });
   await env.close();
   return { ...result, validations };
 }

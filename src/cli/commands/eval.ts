@@ -56,13 +56,16 @@ async function evaluatePolicy(options: EvalOptions): Promise<number> {
   const conditioned = conditionedTask(options.env, options.condition, { observe: true });
   const { task } = conditioned;
   const policy = await policyOf(task, options, options.episodes);
-  const { env, close } = await openEnv(options, conditioned);
+  const { env, close } = await openEnv(options, conditioned).catch(async (error) => {
+    await policy.close?.();
+    throw error;
+  });
   const { returns, lengths } = await evaluate(env, policy, {
     seed: options.firstStart,
     policySeed: options.seed,
     maxSteps: task.horizon,
     onStep: (done) => screen.progress({ stage: `${policy.name} on ${env.kind}`, done, of: task.horizon }),
-  }).finally(close);
+  }).finally(() => Promise.all([close(), policy.close?.()]));
   screen.settle();
   const interval = bootstrapInterval(returns, mean, new Rng(0));
   const result = {

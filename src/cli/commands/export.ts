@@ -1,13 +1,10 @@
-import { closeSync, openSync, readSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import type { EpisodeSet } from '../../data/episode.ts';
-import { episodesOf } from '../../data/episode-transitions.ts';
 import { type FormatName, formatNames, formats } from '../../data/formats/index.ts';
-import { readTransitions } from '../../data/transitions.ts';
 import { type Condition, conditionedTask, conditionOption } from '../condition.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { envOption, type Finish, requirePlaceFor, withCommon } from '../options.ts';
+import { readEpisodes } from '../read-episodes.ts';
 import { terminal } from '../terminal.ts';
 
 interface ExportOptions {
@@ -39,7 +36,7 @@ async function exportData(options: ExportOptions): Promise<number> {
   const { format } = options;
   const out = resolve(options.out);
   requirePlaceFor(formats[format].place, out);
-  const set = await read(options);
+  const set = await readEpisodes(options.data, () => conditionedTask(options.env, options.condition).task);
   await formats[format].write(out, set, { onProgress: (done, of) => screen.progress({ stage: `writing ${format}`, done, of }) });
   screen.settle();
   const steps = set.episodes.reduce((sum, episode) => sum + episode.steps, 0);
@@ -49,23 +46,4 @@ async function exportData(options: ExportOptions): Promise<number> {
     `${episodes} episodes, ${steps} steps of ${set.spec.env} as ${format} in ${out}`,
   );
   return exitCodes.ok;
-}
-
-async function read({ data, env, condition }: ExportOptions): Promise<EpisodeSet> {
-  const path = resolve(data);
-  if (isParquet(path)) return formats.parquet.read(path);
-  const { task } = conditionedTask(env, condition);
-  return episodesOf(task, readTransitions(path, task));
-}
-
-function isParquet(path: string): boolean {
-  const start = new Uint8Array(4);
-  try {
-    const file = openSync(path, 'r');
-    readSync(file, start);
-    closeSync(file);
-  } catch {
-    // Whoever reads it next says what is wrong.
-  }
-  return String.fromCharCode(...start) === 'PAR1';
 }

@@ -13,9 +13,11 @@ import { addImport } from './import.ts';
 import { addRecord } from './record.ts';
 import { addReplay } from './replay.ts';
 import { addServe } from './serve.ts';
+import { addTrain } from './train.ts';
 import { addTrainModel } from './train-model.ts';
 
 export function addCommands(program: Command, finish: Finish): void {
   const simulate = [addDemo, addList, addDescribe, addRecord, addReplay, addExport, addImport, addCheckEnv];
-  for (const add of [...simulate, addTrainModel, addCheckModel, addEval, addImagine, addGap, addServe, addDoctor]) add(program, finish);
+  for (const add of [...simulate, addTrainModel, addCheckModel, addTrain, addEval, addImagine, addGap, addServe, addDoctor])
+    add(program, finish);
 }

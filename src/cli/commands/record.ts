@@ -34,7 +34,7 @@ export function addRecord(program: Command, finish: Finish): void {
     .addOption(envOption())
     .addOption(engineOption())
     .addOption(policyOption('random'))
-    .option('--model <folder>', 'model to plan in, for any --policy but random')
+    .option('--model <folder>', 'model to plan in, for --policy cem, icem and mppi')
     .option('--hold <n>', 'steps that a random action is held', count, 5)
     .option('--episodes <n>', 'episodes', count, 4)
     .requiredOption('--out <file>', 'where to write, as in data.bin')
@@ -70,7 +70,7 @@ async function record(options: RecordOptions): Promise<number> {
     const settings = { seed, maxSteps: task.horizon, episode, onStep, ...(through ? { through } : {}) };
     returns.push((await recordEpisode(env, policy, recorder, settings)).episodeReturn);
   }
-  await (through ?? env).close();
+  await Promise.all([(through ?? env).close(), policy.close?.()]);
   screen.settle();
   writeTransitions(out, task, recorder.transitions());
   const { count: transitions } = recorder.transitions();

@@ -21,7 +21,7 @@ import { type Condition, conditionedTask, conditionOption } from '../condition.t
 import { exitCodes } from '../exit-codes.ts';
 import { interruption } from '../interruption.ts';
 import { count, countOrNone, envOption, type Finish, memberCount, requirePlaceFor, withCommon } from '../options.ts';
-import { commandLine, describeRun, versions } from '../run-description.ts';
+import { commandLine, describeRun, trainingVersions } from '../run-description.ts';
 import { terminal } from '../terminal.ts';
 
 interface TrainOptions {
@@ -142,11 +142,6 @@ async function trainModel(options: TrainOptions): Promise<number> {
     `${summaryOf(options, trained, data.count)}; ${trust?.horizon ? `to be trusted for ${trust.horizon.steps} steps; ` : ''}in ${out}`,
   );
   return stopped ? exitCodes.interrupted : exitCodes.ok;
-}
-
-/** Of all that bits of a training depend on. */
-async function trainingVersions(): Promise<Record<string, string>> {
-  return Object.fromEntries(Object.entries(await versions()).filter(([name]) => /^(groundtwin|node|onnxruntime-.*)$/.test(name)));
 }
 
 function noteOf({ loss, heldOut }: FitProgress): string {

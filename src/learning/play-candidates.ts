@@ -1,7 +1,11 @@
-import type { VectorEnv, VectorStepResult } from '../../src/core/vector-env.ts';
-import { Moments } from '../../src/math/moments.ts';
-import { allocate, rowOf, type TypedArray, type Values } from '../../src/spaces/space.ts';
-import type { Network, Normaliser } from './policy.ts';
+import { setImmediate } from 'node:timers/promises';
+import type { VectorEnv, VectorStepResult } from '../core/vector-env.ts';
+import { Moments } from '../math/moments.ts';
+import { allocate, rowOf, type TypedArray, type Values } from '../spaces/space.ts';
+import type { Controller, Normaliser } from './controller.ts';
+
+/** Some milliseconds. */
+const stepsATurn = 256;
 
 /** One episode to play. */
 export interface Job {
@@ -29,10 +33,12 @@ export interface PlayOptions {
  * What comes out does not depend on the number of lanes.
  * @returns one outcome a job, in their order.
  */
-export async function play(env: VectorEnv, network: Network, jobs: readonly Job[], options: PlayOptions): Promise<Outcome[]> {
-  const rollouts = new Rollouts(env, network, jobs, options);
+export async function play(env: VectorEnv, controller: Controller, jobs: readonly Job[], options: PlayOptions): Promise<Outcome[]> {
+  const rollouts = new Rollouts(env, controller, jobs, options);
   let { observation } = await env.reset({ seed: rollouts.seeds });
-  while (!rollouts.done) {
+  for (let step = 0; !rollouts.done; step++) {
+    // An env of this process is stepped without waiting for anything: signals and timers would never have their turn.
+    if (step % stepsATurn === 0) await setImmediate();
     const result = await env.step(rollouts.act(observation));
     observation = result.observation;
     if (rollouts.take(result) && !rollouts.done) ({ observation } = await env.reset({ mask: rollouts.ended, seed: rollouts.seeds }));
@@ -47,7 +53,7 @@ class Rollouts {
   readonly seeds: number[];
   /** `[lanes]`, 1 = to be begun anew. */
   readonly ended: Uint8Array;
-  private readonly network: Network;
+  private readonly controller: Controller;
   private readonly jobs: readonly Job[];
   private readonly options: PlayOptions;
   private readonly jobOf: number[];
@@ -56,11 +62,11 @@ class Rollouts {
   private left: number;
   private next: number;
 
-  constructor(env: VectorEnv, network: Network, jobs: readonly Job[], options: PlayOptions) {
-    this.network = network;
+  constructor(env: VectorEnv, controller: Controller, jobs: readonly Job[], options: PlayOptions) {
+    this.controller = controller;
     this.jobs = jobs;
     this.options = options;
-    this.outcomes = jobs.map(() => ({ return: 0, steps: 0, seen: new Moments(network.observationSize) }));
+    this.outcomes = jobs.map(() => ({ return: 0, steps: 0, seen: new Moments(controller.observationSize) }));
     this.jobOf = Array.from({ length: env.lanes }, (_, lane) => lane);
     this.seeds = this.jobOf.map((job) => this.seedOf(job));
     this.ended = new Uint8Array(env.lanes);
@@ -76,12 +82,12 @@ class Rollouts {
 
   /** @returns the actions of all lanes; reused. */
   act(observation: Values): Values {
-    const { network, outcomes, jobs, jobOf, rows } = this;
+    const { controller, outcomes, jobs, jobOf, rows } = this;
     for (let lane = 0; lane < rows.length; lane++) {
       const outcome = outcomes[jobOf[lane]!];
       if (!outcome) continue;
-      outcome.seen.add(network.look(observation, lane));
-      network.act(jobs[jobOf[lane]!]!.weights, this.options.normaliser, outcome.steps, rows[lane]!);
+      outcome.seen.add(controller.look(observation, lane));
+      controller.act(jobs[jobOf[lane]!]!.weights, this.options.normaliser, outcome.steps, rows[lane]!);
     }
     return this.actions;
   }
