@@ -1,5 +1,3 @@
-export { randomPolicy } from '../src/learning/random-policy.ts';
-export { type OffPolicyProgress, type OffPolicyResult, OffPolicyTraining } from '../src/learning/off-policy-training.ts';
 export {
   type Audit,
   type AuditDecision,
@@ -11,9 +9,12 @@ export {
   decide,
   playAudit,
 } from '../src/gap/index.ts';
-export { RealSteps } from '../src/learning/real-steps.ts';
+export type { AgentState } from '../src/learning/agent-checkpoint.ts';
 export { type ControllerData, controllerPolicy } from '../src/learning/controller.ts';
 export { compileController } from '../src/learning/controller-graph.ts';
+export { type OffPolicyProgress, type OffPolicyResult, OffPolicyTraining } from '../src/learning/off-policy-training.ts';
+export { randomPolicy } from '../src/learning/random-policy.ts';
+export { RealSteps } from '../src/learning/real-steps.ts';
 export type { TrainingOptions } from '../src/learning/run-training.ts';
 export {
   inMemory,
@@ -37,6 +38,8 @@ export { type CloningConfig, cloningDefaults } from './cloning/config.ts';
 export { type CloningProgress, type CloningResult, CloningTraining, trainCloning } from './cloning/train.ts';
 export { type CmaEsConfig, cmaEsDefaults } from './cma-es/config.ts';
 export { type CmaEsProgress, type CmaEsResult, CmaEsTraining, trainCmaEs } from './cma-es/train.ts';
+export { type DreamerConfig, dreamerDefaults } from './dreamer/config.ts';
+export { type DreamerProgress, type DreamerResult, DreamerTraining, trainDreamer } from './dreamer/train.ts';
 export { type IcemConfig, icemDefaults } from './icem/config.ts';
 export { icem } from './icem/recipe.ts';
 export { type MbpoConfig, mbpoDefaults } from './mbpo/config.ts';
@@ -73,3 +76,6 @@ export { type RedqConfig, redqDefaults, redqSmall } from './redq/config.ts';
 export { trainRedq } from './redq/train.ts';
 export { type SacConfig, sacDefaults } from './sac/config.ts';
 export { trainSac } from './sac/train.ts';
+export { type TdMpc2Config, tdMpc2Defaults } from './tdmpc2/config.ts';
+export { type TdMpc2Policy, tdMpc2Policy } from './tdmpc2/policy.ts';
+export { type TdMpc2Progress, type TdMpc2Result, TdMpc2Training, trainTdMpc2 } from './tdmpc2/train.ts';

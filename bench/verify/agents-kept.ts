@@ -1,7 +1,8 @@
 /** Recorded trainings as rows read them. */
-import { randomPolicy } from '../../agents/random/policy.ts';
+
 import { mean } from '../../src/gap/index.ts';
 import { registry } from '../../src/index.ts';
+import { randomPolicy } from '../../src/learning/random-policy.ts';
 import { playEpisodes } from '../../src/vector/evaluate.ts';
 import { makeRuns } from '../agents/queue.ts';
 import { recordedRuns } from '../agents/results.ts';

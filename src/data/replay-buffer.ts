@@ -1,6 +1,6 @@
 import { GroundtwinError } from '../errors.ts';
 import type { Rng } from '../math/rng.ts';
-import { allocate, copyValues, rowOf, type Values } from '../spaces/space.ts';
+import { allocate, arraysOf, copyValues, rowOf, type TypedArray, type Values } from '../spaces/space.ts';
 import type { EpisodeSpec } from './episode.ts';
 import { defaultStoreBytes } from './episode-store.ts';
 import { bytesPerLane } from './replay-format.ts';
@@ -107,6 +107,26 @@ export class ReplayBuffer {
     if (terminated || truncated) this.open[lane] = 0;
     this.write(lane, next, this.age[row]! + 1);
     this.held++;
+  }
+
+  /** All that it holds, whole columns; views, to be written down and given to `load`. */
+  columns(): readonly TypedArray[] {
+    const { observation, action, reward, terminated, truncated, written, open, age } = this;
+    return [...arraysOf(observation), ...arraysOf(action), reward, terminated, truncated, written, open, age];
+  }
+
+  /** Goes on with what another buffer of this spec, capacity and lanes held; copied. @throws OPTION_INVALID when columns are of other sizes. */
+  load(columns: readonly ArrayLike<number>[]): void {
+    const own = this.columns();
+    if (columns.length !== own.length || columns.some(({ length }, i) => length !== own[i]!.length))
+      throw new GroundtwinError('OPTION_INVALID', {
+        who: 'ReplayBuffer',
+        option: 'columns',
+        value: `of ${columns.map(({ length }) => length)} elements`,
+        allowed: `of ${own.map(({ length }) => length)}, as this buffer's are`,
+      });
+    columns.forEach((values, i) => void own[i]!.set(values));
+    this.held = this.allWindows(1).length;
   }
 
   /** Draws steps uniformly, with replacement. @throws OPTION_INVALID when it is empty. */

@@ -1,6 +1,6 @@
 /** The contract's graphs of a trained recurrent model: physical units in and out, weights and scaling inside. */
 import { Rng } from '../math/rng.ts';
-import { compileInference, type GraphBuilder, type Tensor } from '../onnx/index.ts';
+import { compileInference, type GraphBuilder, type Tensor, type TensorsByName } from '../onnx/index.ts';
 import { floats, rowConstant } from './graph-parts.ts';
 import type { ObservationGraphs } from './observation-contract.ts';
 import {
@@ -26,21 +26,41 @@ export function compileRecurrent(parts: RecurrentParts): ObservationGraphs {
   return { initial: compileInitial(parts), observe: compileObserve(parts), predict: compilePredict(parts), decode: compileDecode(parts) };
 }
 
-function compileInitial({ sizes, config, scaling, values }: RecurrentParts): Uint8Array {
-  const row = Float32Array.from([
+/** What every episode begins with, float32 `[memorySize]`. */
+export function initialMemory({ sizes, config, scaling, values }: RecurrentParts): Float32Array<ArrayBuffer> {
+  return Float32Array.from([
     ...values.start!,
     ...new Float32Array(config.latent),
     ...scaling.first,
     ...new Float32Array(sizes.observation),
   ]);
+}
+
+function compileInitial(parts: RecurrentParts): Uint8Array {
   return compileInference({
     parameters: [],
     inputs: [],
-    build: (builder) => ({ memory: builder.param('memory.start', [1, memorySizeOf(sizes, config)], row) }),
+    build: (builder) => ({ memory: builder.param('memory.start', [1, memorySizeOf(parts.sizes, parts.config)], initialMemory(parts)) }),
   });
 }
 
-function compileObserve({ sizes, config, scaling, values }: RecurrentParts): Uint8Array {
+/** The posterior memory, once this was seen; physical units in. @param given - `memory`, `previousAction`, `observation`, float32 `[rows, …]`. */
+export function observed(
+  builder: GraphBuilder,
+  parameters: TensorsByName,
+  { sizes, config, scaling }: Omit<RecurrentParts, 'values'>,
+  given: Readonly<Record<'memory' | 'previousAction' | 'observation', Tensor>>,
+): Tensor {
+  const cell = new RecurrentCell(builder, parameters, sizes, config, scaling);
+  const observation = normalised(builder, given.observation, scaling.observation);
+  const before = apart(builder, given.memory, sizes, config);
+  const hidden = cell.recur(before, normalised(builder, given.previousAction, scaling.action));
+  const change = cell.changeOf(before.observation, observation);
+  return joined(builder, { hidden, latent: cell.posterior(hidden, observation, change).mean, observation, change });
+}
+
+function compileObserve(parts: RecurrentParts): Uint8Array {
+  const { sizes, config, values } = parts;
   return compileInference({
     parameters: recurrentParameters(sizes, config, new Rng(0)),
     values,
@@ -49,14 +69,9 @@ function compileObserve({ sizes, config, scaling, values }: RecurrentParts): Uin
       floats('previousAction', sizes.action),
       floats('observation', sizes.observation),
     ],
-    build: (builder, parameters, given) => {
-      const cell = new RecurrentCell(builder, parameters, sizes, config, scaling);
-      const observation = normalised(builder, given.observation!, scaling.observation);
-      const before = apart(builder, given.memory!, sizes, config);
-      const hidden = cell.recur(before, normalised(builder, given.previousAction!, scaling.action));
-      const change = cell.changeOf(before.observation, observation);
-      return { nextMemory: joined(builder, { hidden, latent: cell.posterior(hidden, observation, change).mean, observation, change }) };
-    },
+    build: (builder, parameters, { memory, previousAction, observation }) => ({
+      nextMemory: observed(builder, parameters, parts, { memory: memory!, previousAction: previousAction!, observation: observation! }),
+    }),
   });
 }
 

@@ -35,6 +35,11 @@ async function refusal(bytes: Uint8Array, observationSpace: Space, actionSpace: 
 }
 
 const copying: InferenceSpec['build'] = (builder, _, { observation }) => ({ action: builder.mul(observation!, 1) });
+/** Adds up what it saw. */
+const remembering: InferenceSpec['build'] = (builder, _, { observation, memory }) => {
+  const sum = builder.add(observation!, memory!);
+  return { action: sum, nextMemory: sum };
+};
 
 describe('onnxPolicy', () => {
   it('acts lane by lane, and clips to the box', async () => {
@@ -68,6 +73,28 @@ describe('onnxPolicy', () => {
     await policy.close();
   });
 
+  it('feeds memory back, lane by lane, and forgets it with a new episode', async () => {
+    const policy = await open(graph({ observation: 2, memory: 2 }, remembering), position, force, 2);
+    const acted = async (...values: number[]) => [...((await policy.act(Float32Array.from(values))) as Float32Array)];
+    expect(await acted(0.1, 0.2, 0.3, 0.4)).to.deep.equal([0.1, 0.2, 0.3, 0.4].map(Math.fround));
+    const second = await acted(0.1, 0, 0, -0.1);
+    second.forEach((value, i) => void expect(value).to.be.closeTo([0.2, 0.2, 0.3, 0.3][i]!, 1e-6));
+    policy.reset(1);
+    expect(await acted(0.1, 0.2, 0.3, 0.4)).to.deep.equal([0.1, 0.2, 0.3, 0.4].map(Math.fround));
+    await policy.close();
+  });
+
+  it('refuses memory of another width than it was fed', async () => {
+    const growing: Parameters<typeof graph>[1] = (b, _, { observation, memory }) => ({
+      action: observation!,
+      nextMemory: b.concat([memory!, memory!], 1),
+    });
+    const policy = await open(graph({ observation: 2, memory: 2 }, growing), position, force, 1);
+    const error = await Promise.resolve(policy.act(Float32Array.of(0, 0))).catch((one: Error) => one.message);
+    expect(error).to.match(/returned 4 numbers of float32 as nextMemory; it must be float32 with 2 numbers/);
+    await policy.close();
+  });
+
   it('refuses graphs of another form', async () => {
     const cases: readonly (readonly [string, Uint8Array, Space])[] = [
       ["has no input 'observation'", graph({ state: 2 }, (b, _, { state }) => ({ action: b.neg(state!) })), force],
@@ -78,8 +105,26 @@ describe('onnxPolicy', () => {
       ["output 'action' is float32; it must be int64", graph({ observation: 2 }, copying), discrete(2)],
       ["output 'action' has shape [N,2]; it must be [N, 1]", graph({ observation: 2 }, copying), box({ low: [-1], high: [1] })],
       [
-        "asks for an input 'memory'",
+        "asks for an input 'mode'",
+        graph({ observation: 2, mode: 2 }, (b, _, { observation, mode }) => ({ action: b.add(observation!, mode!) })),
+        force,
+      ],
+      [
+        "has an input 'memory', but no output 'nextMemory'",
         graph({ observation: 2, memory: 2 }, (b, _, { observation, memory }) => ({ action: b.add(observation!, memory!) })),
+        force,
+      ],
+      [
+        "output 'nextMemory' is bool; it must be float32",
+        graph({ observation: 2, memory: 2 }, (b, _, { observation, memory }) => ({
+          action: b.add(observation!, memory!),
+          nextMemory: b.greater(memory!, 0),
+        })),
+        force,
+      ],
+      [
+        "input 'memory' has shape [N,100000]",
+        graph({ observation: 2, memory: 100_000 }, (_b, _, { observation, memory }) => ({ action: observation!, nextMemory: memory! })),
         force,
       ],
       ['MODEL_INVALID', Uint8Array.of(1, 2, 3), force],

@@ -111,6 +111,27 @@ describe('the replay buffer', () => {
     expect([(observation as Uint8Array)[5], (next as Uint8Array)[5]]).to.deep.equal([7, 9]);
   });
 
+  it('goes on from its columns as if nothing had happened', () => {
+    const options = { capacity: 20, lanes: 2 };
+    const [one, other] = [new ReplayBuffer(spec, options), new ReplayBuffer(spec, options)];
+    play(one, [
+      [4, 3, 7],
+      [2, 5, 1],
+    ]);
+    one.begin(0, Float64Array.of(5));
+    // An episode is under way, and the columns have been through a file of doubles.
+    other.load(one.columns().map((values) => Float64Array.from(values)));
+    expect(other.steps).to.equal(one.steps);
+    for (const buffer of [one, other]) {
+      buffer.add(0, Int32Array.of(1), [2], false, false, Float64Array.of(6));
+      buffer.add(0, Int32Array.of(1), [3], true, false, Float64Array.of(7));
+    }
+    expect(other.steps).to.equal(one.steps);
+    expect(other.sample(50, 2, new Rng(2))).to.deep.equal(one.sample(50, 2, new Rng(2)));
+    const smaller = new ReplayBuffer(spec, { capacity: 10, lanes: 2 });
+    expect(() => smaller.load(one.columns())).to.throw(/ReplayBuffer: option columns is of 20,20,20,20,20,2,2,20 elements/);
+  });
+
   it('says how much it would take and refuses beyond its limit', () => {
     try {
       new ReplayBuffer(images, { capacity: 1_000_000 });

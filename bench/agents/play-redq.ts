@@ -1,0 +1,8 @@
+import type { RedqConfig } from '../../agents/redq/config.ts';
+import { OffPolicyTraining } from '../../src/learning/off-policy-training.ts';
+import { playTraining } from './play-training.ts';
+import type { Played, Run } from './run.ts';
+
+export function play(run: Run<RedqConfig>): Promise<Played> {
+  return playTraining(run, (env, _task, runtime) => OffPolicyTraining.open('redq', env, run.config, run.seed, runtime));
+}
