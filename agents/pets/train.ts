@@ -82,6 +82,8 @@ export class PetsTraining {
   private readonly seed: number;
   private readonly rng: Rng;
   private readonly recorder: TransitionRecorder;
+  /** What the last round planned in. */
+  fitted: TrainedModel | undefined;
   private round = 0;
   private episodes = 0;
 
@@ -136,7 +138,8 @@ export class PetsTraining {
       );
       return this.progress(played, null);
     }
-    const { manifest, predict, losses } = await this.fit(config.updates, `learning, round ${round} of ${config.rounds}`);
+    this.fitted = await this.fit(config.updates, `learning, round ${round} of ${config.rounds}`);
+    const { manifest, predict, losses } = this.fitted;
     const model = await openModel(this.runtime, manifest.name, manifest, predict, this.task);
     try {
       const policy = planningPolicy(inModel(this.task, model, this.env.lanes), this.planner);

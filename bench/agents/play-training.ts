@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Policy } from '../../src/core/policy.ts';
+import { layOut } from '../../src/core/state-spec.ts';
 import type { VectorEnv } from '../../src/core/vector-env.ts';
 import { nodeRuntime } from '../../src/onnx/node-runtime.ts';
 import type { OnnxRuntime } from '../../src/onnx/runtime.ts';
@@ -23,10 +24,12 @@ export interface Training {
   /** Real steps taken. */
   readonly steps: number;
   iterate(): Promise<unknown>;
-  /** ONNX, of the likeliest actions. */
-  policy(): Uint8Array<ArrayBuffer>;
+  /** ONNX, of the likeliest actions; or what acts in so many lanes, and is closed after. */
+  policy(lanes: number): Uint8Array<ArrayBuffer> | Promise<OpenPolicy>;
   close(): Promise<void>;
 }
+
+export type OpenPolicy = Policy & { close(): Promise<void> };
 
 export type OpenTraining = (env: VectorEnv, task: AnyTask, runtime: OnnxRuntime) => Promise<Training>;
 
@@ -47,7 +50,7 @@ export async function playTraining(run: Run, open: OpenTraining): Promise<Played
     judged = Math.floor(training.steps / run.evaluateEvery);
     const before = spent();
     const { seconds, cpu_s } = elapsed();
-    const worth = await meanReturn(fresh, runtime, training.policy(), task.horizon);
+    const worth = await meanReturn(fresh, runtime, await training.policy(fresh.lanes), task.horizon);
     curve.push({ steps: training.steps, return: worth, seconds: rounded(seconds), cpu_s: rounded(cpu_s) });
     const judgement = without(spent(), before);
     judging.seconds += judgement.seconds;
@@ -90,14 +93,27 @@ async function taskOf(id: string): Promise<AnyTask> {
 
 async function truthOf(task: AnyTask, lanes: number): Promise<SyncVectorEnv> {
   const source = new TaskEnv(task, new PhysicsDynamics(task, await rapierEngine()), lanes);
-  return new SyncVectorEnv(source, { inner: [timeLimit(task.horizon)], autoreset: 'disabled', copy: false, entropy: () => 0 });
+  return new SyncVectorEnv(source, {
+    inner: [timeLimit(task.horizon)],
+    stateSpec: layOut(task.state),
+    autoreset: 'disabled',
+    copy: false,
+    entropy: () => 0,
+  });
 }
 
-async function meanReturn(env: VectorEnv, runtime: OnnxRuntime, graph: Uint8Array, horizon: number): Promise<number> {
+async function meanReturn(env: VectorEnv, runtime: OnnxRuntime, found: Uint8Array | OpenPolicy, horizon: number): Promise<number> {
+  const policy = found instanceof Uint8Array ? await openGraph(env, runtime, found) : found;
+  const { returns } = await playEpisodes(env, policy, { seed: FIRST_START, policySeed: 0, maxSteps: horizon });
+  await policy.close();
+  return returns.reduce((sum, value) => sum + value, 0) / returns.length;
+}
+
+/** Not `onnxPolicy`: it guards against strangers' graphs, with much code that no result here depends on. */
+async function openGraph(env: VectorEnv, runtime: OnnxRuntime, graph: Uint8Array): Promise<OpenPolicy> {
   const session = await runtime.load(graph, { name: 'policy' });
   const actions = allocate(env.actionSpace, env.lanes) as TypedArray;
-  // Not `onnxPolicy`: it guards against strangers' graphs, with much code that no result here depends on.
-  const policy: Policy = {
+  return {
     name: 'policy',
     reset: () => {},
     async act(observation) {
@@ -106,10 +122,8 @@ async function meanReturn(env: VectorEnv, runtime: OnnxRuntime, graph: Uint8Arra
       for (let i = 0; i < actions.length; i++) actions[i] = Number(action!.data[i]);
       return actions;
     },
+    close: () => session.release(),
   };
-  const { returns } = await playEpisodes(env, policy, { seed: FIRST_START, policySeed: 0, maxSteps: horizon });
-  await session.release();
-  return returns.reduce((sum, value) => sum + value, 0) / returns.length;
 }
 
 function rounded(value: number): number {

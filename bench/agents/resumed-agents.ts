@@ -1,5 +1,5 @@
 /** Agents whose trainings `resumed.ts` makes. */
-export const resumedAgents = ['ppo'] as const;
+export const resumedAgents = ['ppo', 'sac', 'mbpo'] as const;
 
 export interface TrainingFiles {
   readonly metrics: string;

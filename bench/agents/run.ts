@@ -3,7 +3,7 @@ import type { EngineName } from '../../src/core/scene-spec.ts';
 import type { Machine } from '../machine.ts';
 
 /** `sb3-…` is Stable-Baselines3's, through our Python client. */
-export type AgentName = 'ppo' | 'sac' | 'redq' | 'mbpo' | 'sb3-ppo' | 'sb3-sac';
+export type AgentName = 'ppo' | 'sac' | 'redq' | 'mbpo' | 'pets' | 'sb3-ppo' | 'sb3-sac';
 
 /** One training, from nothing, on one core. */
 export interface Run<Config = object> {

@@ -6,6 +6,7 @@ import { makeVector } from '../../src/index.ts';
 import { nodeRuntime } from '../../src/onnx/index.ts';
 import { anyTask, defineTask } from '../../src/task/task.ts';
 import { playEpisodes } from '../../src/vector/evaluate.ts';
+import type { Context, Measured } from './row.ts';
 
 /** Beyond this, dreams are paid for speed, four times over, where truth takes it off: a sign error in a corner that random actions hardly see. */
 export const HOLE_SPEED_radps = 4;
@@ -54,6 +55,19 @@ export interface HoleFigures {
   readonly isExploited: boolean;
   /** Whether the policy of the training that was stopped does better in truth than that of the other. */
   readonly isSaved: boolean;
+}
+
+const SEEDS = [1, 2, 3, 4, 5, 6, 7, 8];
+
+/** 1 = in every training. Both curves of each are in the raw figures. */
+export async function holeCaught({ log }: Pick<Context, 'log'>, seeds: readonly number[] = SEEDS): Promise<Measured> {
+  const raw: HoleFigures[] = [];
+  for (const seed of seeds) {
+    const { isNamed, isExploited, isSaved, ...figures } = await playHole(seed);
+    raw.push({ isNamed, isExploited, isSaved, ...figures });
+    log(`hole, seed ${seed}: named ${isNamed}, exploited without audits ${isExploited}, saved ${isSaved}`);
+  }
+  return { measured: Number(raw.every(({ isNamed, isExploited, isSaved }) => isNamed && isExploited && isSaved)), raw };
 }
 
 const AUDIT_STEPS = 200;

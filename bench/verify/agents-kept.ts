@@ -22,6 +22,11 @@ export function finalReturn({ curve }: Pick<Recorded, 'curve'>): number {
   return mean(curve.slice(-LAST).map((point) => point.return));
 }
 
+/** The last alone. */
+export function finalJudgement({ curve }: Pick<Recorded, 'curve'>): Recorded['curve'][number] {
+  return curve.at(-1)!;
+}
+
 const RANDOM_STARTS = 40;
 
 /** Mean return of uniformly random actions, played live. */

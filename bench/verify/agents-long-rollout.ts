@@ -1,9 +1,10 @@
 /** Model-based policy optimization whose dreams are far longer than a model of so few steps is good for, against dreams of the usual length. */
 import { type MbpoConfig, mbpoDefaults, onnxPolicy, trainMbpo } from '../../agents/index.ts';
-import { mean } from '../../src/gap/index.ts';
+import { mean, stratifiedInterval } from '../../src/gap/index.ts';
 import { makeVector, registry } from '../../src/index.ts';
 import { nodeRuntime } from '../../src/onnx/index.ts';
 import { playEpisodes } from '../../src/vector/evaluate.ts';
+import type { Context, Measured } from './row.ts';
 
 /** First seed of the starts that policies are judged on; trainings are seeded beyond 2³¹. */
 const EVALUATION_SEED = 1_000_000;
@@ -51,7 +52,7 @@ export function configOf({ steps }: LongRolloutSizes, length: number): MbpoConfi
 }
 
 /** One training. */
-export async function playLongRollout(seed: number, length: number, sizes = longRolloutSizes): Promise<LongRolloutFigures> {
+async function playLongRollout(seed: number, length: number, sizes = longRolloutSizes): Promise<LongRolloutFigures> {
   const runtime = nodeRuntime();
   const dreamed: LongRolloutFigures['dreamed'][number][] = [];
   const env = await makeVector(sizes.env, { lanes: 1, copy: false });
@@ -66,4 +67,25 @@ export async function playLongRollout(seed: number, length: number, sizes = long
   await player.close();
   await test.close();
   return { seed, length, trueReturn: mean(returns), dreamed };
+}
+
+const SEEDS = [1, 2, 3, 4, 5, 6, 7, 8];
+
+/** 1 = the difference, long less usual, is below 0 with its whole 95 % interval over seeds. */
+export async function longRolloutHurts(
+  { log }: Pick<Context, 'log'>,
+  sizes = longRolloutSizes,
+  seeds: readonly number[] = SEEDS,
+): Promise<Measured> {
+  const runs: { readonly usual: LongRolloutFigures; readonly long: LongRolloutFigures }[] = [];
+  for (const seed of seeds) {
+    const [usual, long] = [await playLongRollout(seed, sizes.usual, sizes), await playLongRollout(seed, sizes.long, sizes)];
+    runs.push({ usual, long });
+    log(
+      `rollouts of ${sizes.usual} and ${sizes.long} steps, seed ${seed}: ${usual.trueReturn.toFixed(1)} and ${long.trueReturn.toFixed(1)}`,
+    );
+  }
+  const returns = (which: 'usual' | 'long') => [runs.map((run) => run[which].trueReturn)];
+  const difference = stratifiedInterval([returns('long'), returns('usual')], (long, usual) => mean(long[0]!) - mean(usual[0]!));
+  return { measured: Number(difference.high < 0), raw: { difference, runs } };
 }

@@ -1,9 +1,13 @@
 /** Agents: as good and as fast as the library that most people use, and resumable. */
+import { inModelOn } from '../agents/table.ts';
 import { secondsSaved, stepsSaved } from './agents-efficiency.ts';
+import { holeCaught } from './agents-hole.ts';
+import { longRolloutHurts } from './agents-long-rollout.ts';
 import { worstMargin } from './agents-margins.ts';
+import { planningRatio } from './agents-planning.ts';
 import { referencesRows } from './agents-references.ts';
 import { KILLS, resumedBytes } from './agents-resume.ts';
-import { ppoRace, slowestRace } from './agents-speed.ts';
+import { ppoRace, sacRace, slowestRace } from './agents-speed.ts';
 import type { Row } from './row.ts';
 
 /** 80 % of what planning in truth comes to (215): the possible return. */
@@ -58,17 +62,35 @@ export const agentsRows: readonly Row[] = [
     budget_s: 180,
     measure: (context) => slowestRace(ppoRace, context),
   },
+  {
+    id: 'agents.sac_speed',
+    what: 'the same of SAC with an update of each network a step; the slower of Hopper, HalfCheetah',
+    operator: '>=',
+    goal: 1.5,
+    unit: '×',
+    budget_s: 180,
+    measure: (context) => slowestRace(sacRace, context),
+  },
   ...savings.map(
     ({ id, env, goal, threshold }): Row => ({
       id,
-      what: `real steps of the best of SAC, REDQ and SB3's SAC over those of MBPO to a return of ${threshold ?? '90 % of the way from random to the lower of their finals'} on ${env}, medians over 8 seeds`,
+      what: `real steps of the best of SAC, REDQ and SB3's SAC over those of the best of MBPO and PETS to a return of ${threshold ?? '90 % of the way from random to the lower of their finals'} on ${env}, medians over 8 seeds`,
       operator: '>=',
       goal,
       unit: '×',
       budget_s: 60,
-      measure: (context) => stepsSaved(env, ['mbpo'], context, threshold),
+      measure: (context) => stepsSaved(env, inModelOn(env), context, threshold),
     }),
   ),
+  {
+    id: 'agents.cem_ratio',
+    what: 'return by planning in a model learned from scratch over that by planning in truth, both less random, on 20 fresh starts: mean over 8 seeds, the worst of CartPoleSwingUp, Pendulum, Reacher',
+    operator: '>=',
+    goal: 0.95,
+    unit: '',
+    budget_s: 60,
+    measure: planningRatio,
+  },
   {
     id: 'agents.wallclock_swingup',
     what: `wall-clock of SB3's SAC on MuJoCo over the best of ours on Rapier to ${SWUNG_UP}, 80 % of the possible return, on CartPoleSwingUp-v0, from the start of the process, medians over 8 seeds`,
@@ -77,6 +99,24 @@ export const agentsRows: readonly Row[] = [
     unit: '×',
     budget_s: 60,
     measure: (context) => secondsSaved('CartPoleSwingUp-v0', ['sac', 'redq', 'mbpo'], SWUNG_UP, context),
+  },
+  {
+    id: 'agents.hole_caught',
+    what: 'whether in each of 8 trainings whose dreams pay for what truth punishes, audits stopped it and named a state in the hole, while without them what was dreamed rose and truth fell',
+    operator: '=',
+    goal: 1,
+    unit: '',
+    budget_s: 400,
+    measure: holeCaught,
+  },
+  {
+    id: 'agents.long_rollout_hurts',
+    what: 'whether MBPO with rollouts too long for its model ends worse in truth than with usual ones: upper 95 % bound of the difference of their returns below 0, 8 seeds',
+    operator: '=',
+    goal: 1,
+    unit: '',
+    budget_s: 900,
+    measure: longRolloutHurts,
   },
   {
     id: 'agents.resume_bytes',

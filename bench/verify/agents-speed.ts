@@ -1,9 +1,11 @@
 /** Training loops of ours and of Stable-Baselines3, timed in turns: acting, physics and updates, one thread each, CPU time. */
 import { ppoDefaults } from '../../agents/ppo/config.ts';
 import { PpoTraining } from '../../agents/ppo/train.ts';
+import { sacDefaults } from '../../agents/sac/config.ts';
 import type { VectorEnv } from '../../src/core/vector-env.ts';
 import { bootstrapInterval, type Interval, median } from '../../src/gap/index.ts';
 import { registry } from '../../src/index.ts';
+import { OffPolicyTraining } from '../../src/learning/off-policy-training.ts';
 import { Rng } from '../../src/math/rng.ts';
 import { nodeRuntime, type OnnxRuntime } from '../../src/onnx/index.ts';
 import type { Training } from '../agents/play-training.ts';
@@ -39,6 +41,20 @@ export const ppoRace: Race = {
   config: ppo,
   turnSteps: ppo.rolloutSteps,
   open: (env, runtime) => PpoTraining.open(env, ppo, 1, runtime),
+};
+
+const sac = { ...sacDefaults, steps: 100_000, capacity: 100_000, reportEvery: 200 };
+
+/** An update of each network a step; the first turn begins with the random steps. */
+export const sacRace: Race = {
+  theirs: 'sb3-sac',
+  tasks: [
+    { ours: 'Hopper-v0', gymnasium: 'Hopper-v5' },
+    { ours: 'HalfCheetah-v0', gymnasium: 'HalfCheetah-v5' },
+  ],
+  config: sac,
+  turnSteps: sac.reportEvery,
+  open: (env, runtime) => OffPolicyTraining.open('sac', env, sac, 1, runtime),
 };
 
 interface Speeds {
