@@ -1,10 +1,11 @@
 /**
  * `npm run references [-- ids...]`: trains the reference agents that are named, or those that are missing, keeps them in bench/results/references,
- * and writes what they return into the tables of envs/<folder>/README.md. Training that was interrupted goes on. With `--tables` it only writes the tables.
+ * and writes what they return into the tables of envs/<folder>/README.md. Training that was interrupted goes on.
+ * With `--play` it plays those that are kept again instead of training any; with `--tables` it only writes the tables.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { intervalOf, type KeptReference, keptReference, recordReference } from '../bench/verify/references.ts';
+import { intervalOf, type KeptReference, keptReference, recordReference, updateReference } from '../bench/verify/references.ts';
 import { referencePlans } from '../bench/verify/references-plan.ts';
 import { envFolders } from './env-docs.ts';
 import { table, withSections } from './markdown.ts';
@@ -19,9 +20,9 @@ export function referencesSection(kept: readonly KeptReference[]): string {
     return [env, plan.agent, millions(steps), shown(measured), `${shown(low)} … ${shown(high)}`, shown(Math.min(...returns)), solved];
   });
   const heads = ['env', 'agent', 'env steps', 'return', '95 % interval', 'worst start', 'counts as solved at'];
-  const commands = kept.flatMap(({ env, command }) => [
+  const commands = kept.flatMap(({ env, command, evaluation: { firstSeed, returns } }) => [
     command,
-    `groundtwin eval --env ${env} --policy bench/results/references/${env}.onnx --episodes 100`,
+    `groundtwin eval --env ${env} --policy bench/results/references/${env}.onnx --episodes ${returns.length} --first-start ${firstSeed}`,
   ]);
   return [table(heads, rows), '', '```sh', ...commands, '```'].join('\n');
 }
@@ -46,14 +47,12 @@ function writeSections(): void {
 
 async function main(args: readonly string[]): Promise<void> {
   if (args.includes('--tables')) return writeSections();
-  await record(args);
-}
-
-async function record(ids: readonly string[]): Promise<void> {
-  const wanted = ids.length > 0 ? ids : Object.keys(referencePlans).filter((id) => !keptReference(id));
-  for (const id of wanted) {
+  const isPlayed = args.includes('--play');
+  const named = args.filter((arg) => arg !== '--play');
+  const ids = named.length > 0 ? named : Object.keys(referencePlans).filter((id) => (keptReference(id) !== undefined) === isPlayed);
+  for (const id of ids) {
     if (!referencePlans[id]) throw new Error(`there is no plan of ${id}; there is one of ${Object.keys(referencePlans).join(', ')}`);
-    const { evaluation } = await recordReference(id);
+    const { evaluation } = await (isPlayed ? updateReference(id) : recordReference(id));
     const { measured, low, high } = intervalOf(evaluation.returns);
     process.stderr.write(`${id}: ${measured.toFixed(1)} [${low.toFixed(1)}, ${high.toFixed(1)}]\n`);
     writeSections();
