@@ -339,20 +339,15 @@ export async function trainMbpo(
   config: MbpoConfig,
   seed: number,
   runtime: OnnxRuntime,
-  { onProgress, metrics, checkpoint, isStopped, ...parts }: MbpoOptions = {},
+  options: MbpoOptions = {},
 ): Promise<MbpoResult> {
-  const identity = identityOf(env, config, seed, checkpoint?.versions);
-  const written = {
-    ...(onProgress && { onProgress }),
-    ...(metrics !== undefined && { metrics }),
-    ...(checkpoint && { checkpoint: { every: 1, ...checkpoint } }),
-    ...(isStopped && { isStopped }),
-  };
+  const identity = identityOf(env, config, seed, options.checkpoint?.versions);
   return runTraining(
     'mbpo',
-    written,
+    options,
     {
-      open: (saved: MbpoState | undefined) => MbpoTraining.open(env, task, config, seed, runtime, parts, saved),
+      every: 1,
+      open: (saved: MbpoState | undefined) => MbpoTraining.open(env, task, config, seed, runtime, options, saved),
       load: (path) => loadMbpo(path, identity),
       store: (path, state) => void saveMbpo(path, identity, state),
     },

@@ -6,7 +6,7 @@ import { ensembleDefaults } from '../../src/world-model/ensemble.ts';
 /** Settings of the training; names in brackets are those of Yu et al. 2020. */
 export interface OfflineConfig {
   /** Updates of the policy in all; the last iteration is made to its end. */
-  readonly updates: number;
+  readonly steps: number;
   /** Updates from one lot of dreams to the next. */
   readonly updatesPerIteration: number;
   /** Rollouts of one lot of dreams, and their steps [b, h]. */
@@ -26,7 +26,7 @@ export interface OfflineConfig {
 }
 
 export const offlineDefaults: OfflineConfig = {
-  updates: 20_000,
+  steps: 20_000,
   updatesPerIteration: 1000,
   rollouts: 5000,
   rolloutLength: 5,
@@ -60,8 +60,8 @@ export const offlineDefaults: OfflineConfig = {
 
 /** @throws OPTION_INVALID */
 export function checkConfig(config: OfflineConfig): void {
-  const { updates, updatesPerIteration, rollouts, rolloutLength, retain, realRatio, penalty, halt, model } = config;
-  requireCounts(who, { updates, updatesPerIteration, rollouts, rolloutLength, retain });
+  const { steps, updatesPerIteration, rollouts, rolloutLength, retain, realRatio, penalty, halt, model } = config;
+  requireCounts(who, { steps, updatesPerIteration, rollouts, rolloutLength, retain });
   requireCounts(who, { 'model.elites': model.elites, freshUpdates: model.freshUpdates, patience: model.patience });
   requireWithin(who, { realRatio: [realRatio, 0, 0.99], penalty: [penalty, 0, LARGEST] });
   if (halt) requireWithin(who, { 'halt.above': [halt.above, 0, LARGEST], 'halt.cost': [halt.cost, 0, LARGEST] });

@@ -1,10 +1,10 @@
-import type { Transitions } from '../../src/data/transitions.ts';
+import { type Transitions, transitionsHash } from '../../src/data/transitions.ts';
 import type { RolloutFigures } from '../../src/learning/branched-rollouts.ts';
 import { ImaginedReplay, rewardScale } from '../../src/learning/imagined-replay.ts';
-import { keepLines, writeLine } from '../../src/learning/metrics-file.ts';
 import { type FitFigures, type LearnedModel, ModelLearner } from '../../src/learning/model-learner.ts';
 import { recordedTables } from '../../src/learning/recorded-replay.ts';
 import type { ReplayTables } from '../../src/learning/replay-tables.ts';
+import { runTraining, type TrainingOptions } from '../../src/learning/run-training.ts';
 import { type SacFigures, SacLearner } from '../../src/learning/soft-actor-critic.ts';
 import { Rng } from '../../src/math/rng.ts';
 import type { OnnxRuntime } from '../../src/onnx/index.ts';
@@ -12,12 +12,14 @@ import { flatSizeOf } from '../../src/spaces/space.ts';
 import type { AnyTask } from '../../src/task/task.ts';
 import { fitEnsemble } from '../../src/world-model/fit-ensemble.ts';
 import type { TrainOptions } from '../../src/world-model/train-ensemble.ts';
+import { loadOffline, type OfflineState, saveOffline } from './checkpoint.ts';
 import { checkConfig, type OfflineConfig } from './config.ts';
 
 /** Of one iteration; a line of metrics. */
 export interface OfflineProgress {
   readonly iteration: number;
-  readonly updates: number;
+  /** Updates of the policy made so far. */
+  readonly steps: number;
   /** Of the model, in the first iteration. */
   readonly model: FitFigures | null;
   readonly rollouts: RolloutFigures;
@@ -29,17 +31,14 @@ export interface OfflineResult {
   readonly policy: Uint8Array<ArrayBuffer>;
   /** The model that it was learned in. */
   readonly model: LearnedModel;
-  readonly updates: number;
+  /** Updates made. */
+  readonly steps: number;
 }
 
-export interface OfflineOptions {
-  readonly onProgress?: (progress: OfflineProgress) => void;
-  /** A file of JSON lines, one an iteration. */
-  readonly metrics?: string;
-  /** Asked between iterations; true ends the training there. */
-  readonly isStopped?: () => boolean;
+/** Checkpoints are written each iteration unless told otherwise. */
+export interface OfflineOptions extends TrainingOptions<OfflineProgress> {
   /** Where the model is fitted. Default in this process. */
-  readonly fit?: TrainOptions['fit'];
+  readonly fit?: TrainOptions['fit'] | undefined;
 }
 
 /** Model-based offline policy optimization (Yu et al. 2020), iteration by iteration: nothing but recorded transitions is ever seen. The same data, config and seed give the same bytes. */
@@ -65,7 +64,10 @@ export class OfflineTraining {
     this.rng = rng;
   }
 
-  /** @throws OPTION_INVALID for a config or a task that does not fit; RUNTIME_MISSING. */
+  /**
+   * @param saved - of the same data, config and seed.
+   * @throws OPTION_INVALID for a config or a task that does not fit; RUNTIME_MISSING.
+   */
   static async open(
     task: AnyTask,
     data: Transitions,
@@ -73,20 +75,29 @@ export class OfflineTraining {
     seed: number,
     runtime: OnnxRuntime,
     fit: TrainOptions['fit'] = (job, hooks) => fitEnsemble(runtime, job, hooks),
+    saved?: OfflineState,
   ): Promise<OfflineTraining> {
     checkConfig(config);
     const rng = new Rng(seed);
     const shape = { observationSize: flatSizeOf(task.observationSpace), actionSize: flatSizeOf(task.actionSpace) };
     const learner = await SacLearner.open(runtime, shape, config.sac, rng);
-    return new OfflineTraining(task, data, config, learner, new ModelLearner(runtime, task, config.model, fit), rng);
+    const training = new OfflineTraining(task, data, config, learner, new ModelLearner(runtime, task, config.model, fit), rng);
+    try {
+      if (saved) await training.load(saved);
+    } catch (error) {
+      await training.close();
+      throw error;
+    }
+    return training;
   }
 
-  get updates(): number {
+  /** Updates of the policy made. */
+  get steps(): number {
     return this.iteration * this.config.updatesPerIteration;
   }
 
   get isDone(): boolean {
-    return this.updates >= this.config.updates;
+    return this.steps >= this.config.steps;
   }
 
   /** Of the model; undefined before the first iteration. */
@@ -112,7 +123,7 @@ export class OfflineTraining {
     learner.setTables(ring.columns, ring.rows);
     const policy = await learner.update(ring.draw(rng, config.updatesPerIteration * config.sac.batch), rng);
     this.iteration++;
-    return { iteration: this.iteration, updates: this.updates, model, rollouts, policy };
+    return { iteration: this.iteration, steps: this.steps, model, rollouts, policy };
   }
 
   /** The likeliest actions as ONNX. */
@@ -120,16 +131,30 @@ export class OfflineTraining {
     return this.learner.policy(this.task.observationSpace, this.task.actionSpace);
   }
 
+  /** Views; after an iteration, and before the next. */
+  async save(): Promise<OfflineState> {
+    const { iteration, rng, learner, imagined, model } = this;
+    return { iteration, rng: rng.save(), learner: learner.save(), imagined: imagined.save(), model: model.learned! };
+  }
+
   /** Gives the memory of the graphs back. */
   async close(): Promise<void> {
     await this.model.close();
     await this.learner.close();
   }
+
+  private async load({ iteration, rng, learner, imagined, model }: OfflineState): Promise<void> {
+    this.learner.load(learner);
+    this.imagined.load(imagined);
+    await this.model.take(model);
+    this.iteration = iteration;
+    this.rng.load(rng);
+  }
 }
 
 /**
- * Trains to the end on recorded transitions alone. Episodes of other tools become transitions by `transitionsOfEpisodes`.
- * @throws as `OfflineTraining.open`; TRAINING_FAILED.
+ * Trains to the end on recorded transitions alone, or goes on to it from a checkpoint. Episodes of other tools become transitions by `transitionsOfEpisodes`.
+ * @throws as `OfflineTraining.open`; TRAINING_FAILED; CHECKPOINT_INVALID, CHECKPOINT_FOREIGN.
  */
 export async function trainOffline(
   task: AnyTask,
@@ -137,19 +162,19 @@ export async function trainOffline(
   config: OfflineConfig,
   seed: number,
   runtime: OnnxRuntime,
-  { onProgress, metrics, isStopped, fit }: OfflineOptions = {},
+  options: OfflineOptions = {},
 ): Promise<OfflineResult> {
-  const training = await OfflineTraining.open(task, data, config, seed, runtime, fit);
-  try {
-    if (metrics !== undefined) keepLines(metrics, 0);
-    while (!training.isDone) {
-      const progress = await training.iterate();
-      if (metrics !== undefined) writeLine(metrics, progress);
-      onProgress?.(progress);
-      if (isStopped?.()) break;
-    }
-    return { policy: training.policy(), model: training.learned!, updates: training.updates };
-  } finally {
-    await training.close();
-  }
+  const settings = { agent: 'offline', ...config, task: task.id, data: transitionsHash(data), seed, ...options.checkpoint?.versions };
+  const identity = Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, JSON.stringify(value)]));
+  return runTraining(
+    'offline',
+    options,
+    {
+      every: 1,
+      open: (saved: OfflineState | undefined) => OfflineTraining.open(task, data, config, seed, runtime, options.fit, saved),
+      load: (path) => loadOffline(path, identity),
+      store: (path, state) => saveOffline(path, identity, state),
+    },
+    (training) => ({ policy: training.policy(), model: training.learned!, steps: training.steps }),
+  );
 }

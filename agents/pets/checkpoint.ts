@@ -13,14 +13,14 @@ const checkpointFormat = 'groundtwin-pets.v1';
 const rngWords = 6;
 
 export interface PetsState {
-  readonly round: number;
+  readonly iteration: number;
   readonly episodes: number;
   readonly rng: readonly number[];
   readonly transitions: Transitions;
 }
 
 interface Head {
-  readonly round: number;
+  readonly iteration: number;
   readonly episodes: number;
   readonly rng: readonly number[];
   readonly count: number;
@@ -48,9 +48,9 @@ export function identityOf(
   return Object.fromEntries(Object.entries(all).map(([of, value]) => [of, JSON.stringify(value)]));
 }
 
-export function savePets(path: string, identity: Identity, { round, episodes, rng, transitions }: PetsState): void {
+export function savePets(path: string, identity: Identity, { iteration, episodes, rng, transitions }: PetsState): void {
   const { count, state, action, command, next, episode } = transitions;
-  const head: Head = { round, episodes, rng, count };
+  const head: Head = { iteration, episodes, rng, count };
   writeCheckpoint(path, checkpointFormat, identity, head, [state, action, command, next, episode].map(bytesOf));
 }
 
@@ -63,9 +63,9 @@ export function loadPets(path: string, task: AnyTask, identity: Identity): PetsS
 }
 
 /** Undefined when the parts do not fit the head. */
-function stateOf(task: AnyTask, { round, episodes, rng, count }: Head, parts: readonly Uint8Array[]): PetsState | undefined {
+function stateOf(task: AnyTask, { iteration, episodes, rng, count }: Head, parts: readonly Uint8Array[]): PetsState | undefined {
   const isWhole =
-    [round, episodes, count].every((value) => Number.isSafeInteger(value) && value >= 0) &&
+    [iteration, episodes, count].every((value) => Number.isSafeInteger(value) && value >= 0) &&
     Array.isArray(rng) &&
     rng.length === rngWords &&
     rng.every(Number.isFinite);
@@ -74,5 +74,5 @@ function stateOf(task: AnyTask, { round, episodes, rng, count }: Head, parts: re
   if (!isWhole || parts.length !== widths.length || parts.some(({ byteLength }, i) => byteLength !== count * widths[i]!)) return undefined;
   const [state, action, command, next] = parts.slice(0, 4).map((part) => new Float64Array(part.slice().buffer));
   const episode = new Int32Array(parts[4]!.slice().buffer);
-  return { round, episodes, rng, transitions: { count, state: state!, action: action!, command: command!, next: next!, episode } };
+  return { iteration, episodes, rng, transitions: { count, state: state!, action: action!, command: command!, next: next!, episode } };
 }

@@ -3,8 +3,8 @@ import { layOut } from '../../src/core/state-spec.ts';
 import type { VectorEnv } from '../../src/core/vector-env.ts';
 import { TransitionRecorder, type Transitions } from '../../src/data/transitions.ts';
 import { mean, transitionsOf } from '../../src/gap/index.ts';
-import { keepLines, writeLine } from '../../src/learning/metrics-file.ts';
 import { randomPolicy } from '../../src/learning/random-policy.ts';
+import { runTraining, type TrainingOptions } from '../../src/learning/run-training.ts';
 import { TRAINING_SEEDS } from '../../src/learning/training-seeds.ts';
 import { Rng } from '../../src/math/rng.ts';
 import type { OnnxRuntime } from '../../src/onnx/index.ts';
@@ -20,6 +20,7 @@ import { checkConfig, type PetsConfig } from './config.ts';
 
 /** Of one round; a line of metrics. */
 export interface PetsProgress {
+  readonly iteration: number;
   /** Rounds done, of `rounds`; 0 = exploration. */
   readonly round: number;
   readonly rounds: number;
@@ -29,7 +30,7 @@ export interface PetsProgress {
   readonly episodes: number;
   readonly return: number;
   readonly length: number;
-  /** Wall-clock time of one decision for all lanes, ms. */
+  /** Wall-clock time of one decision for all lanes, ms. Not written down: metrics are the same however often the training was interrupted. */
   readonly decision_ms: number;
   /** Of the fit that the round planned in; null in exploration. */
   readonly loss: number | null;
@@ -59,15 +60,8 @@ export interface PetsHooks {
   readonly clock_ms?: () => number;
 }
 
-export interface PetsOptions extends PetsHooks {
-  readonly onProgress?: (progress: PetsProgress) => void;
-  /** A file of JSON lines, one a round. */
-  readonly metrics?: string;
-  /** A file that it goes on from, if it is there, written after every round. */
-  readonly checkpoint?: { readonly path: string; readonly versions?: Readonly<Record<string, string>> };
-  /** Asked between rounds; true ends the collecting there. */
-  readonly isStopped?: () => boolean;
-}
+/** Checkpoints are written each round unless told otherwise. `isStopped` is asked in the last fit too, which then ends: `model.stopped` says so. */
+export interface PetsOptions extends PetsHooks, TrainingOptions<PetsProgress> {}
 
 /**
  * Learning by planning (PETS, Chua et al. 2018): explore a little, then in turns learn the world and act by planning in what was learned. The same env, settings and seed give the same bytes.
@@ -149,13 +143,13 @@ export class PetsTraining {
     }
   }
 
-  /** Learns once more, longer. */
-  learn(): Promise<TrainedModel> {
-    return this.fit(this.config.finalUpdates, 'learning the world');
+  /** Learns once more, longer. @param shouldStop - asked now and then; true ends it there. */
+  learn(shouldStop?: () => boolean): Promise<TrainedModel> {
+    return this.fit(this.config.finalUpdates, 'learning the world', shouldStop);
   }
 
   /** A copy of everything to go on from; between rounds. */
-  save(): PetsState {
+  async save(): Promise<PetsState> {
     const { count, state, action, command, next, episode } = this.transitions;
     const transitions = {
       count,
@@ -165,11 +159,14 @@ export class PetsTraining {
       next: next.slice(),
       episode: episode.slice(),
     };
-    return { round: this.round, episodes: this.episodes, rng: this.rng.save(), transitions };
+    return { iteration: this.round, episodes: this.episodes, rng: this.rng.save(), transitions };
   }
 
-  private load({ round, episodes, rng, transitions }: PetsState): void {
-    this.round = round;
+  /** Between rounds there is nothing to give back. */
+  async close(): Promise<void> {}
+
+  private load({ iteration, episodes, rng, transitions }: PetsState): void {
+    this.round = iteration;
     this.episodes = episodes;
     this.rng.load(rng);
     this.record(transitions, 0);
@@ -178,6 +175,7 @@ export class PetsTraining {
   private progress(played: Played, loss: number | null): PetsProgress {
     const { steps, seconds, ...means } = played;
     return {
+      iteration: this.round + 1,
       round: this.round++,
       rounds: this.config.rounds,
       steps: this.transitions.count,
@@ -228,7 +226,7 @@ export class PetsTraining {
       );
   }
 
-  private fit(updates: number, stage: string): Promise<TrainedModel> {
+  private fit(updates: number, stage: string, shouldStop?: () => boolean): Promise<TrainedModel> {
     const { fit = (job, hooks) => fitEnsemble(this.runtime, job, hooks), onStage } = this.hooks;
     return trainEnsemble(this.task, this.transitions, {
       name: `${this.task.id} ensemble, seed ${this.seed}`,
@@ -237,6 +235,7 @@ export class PetsTraining {
       calibrationShare: this.config.calibrationShare,
       config: this.config.ensemble,
       fit,
+      ...(shouldStop && { shouldStop }),
       onProgress: ({ update, updates, loss }) => onStage?.({ stage, done: update, of: updates, note: `loss ${loss.toFixed(2)}` }),
     });
   }
@@ -263,19 +262,23 @@ export async function trainPets(
   config: PetsConfig,
   seed: number,
   runtime: OnnxRuntime,
-  { onProgress, metrics, checkpoint, isStopped, ...hooks }: PetsOptions = {},
+  options: PetsOptions = {},
 ): Promise<PetsResult> {
-  const identity = identityOf(env, planner, config, seed, checkpoint?.versions);
-  const saved = checkpoint && loadPets(checkpoint.path, task, identity);
-  const training = new PetsTraining(env, task, planner, config, seed, runtime, hooks, saved);
-  if (metrics !== undefined) keepLines(metrics, saved?.round ?? 0);
-  while (!training.isDone && !isStopped?.()) {
-    const progress = await training.iterate();
-    // Not the time it took: the file is the same however often it was interrupted.
-    const { decision_ms: _, ...line } = progress;
-    if (metrics !== undefined) writeLine(metrics, line);
-    onProgress?.(progress);
-    if (checkpoint) savePets(checkpoint.path, identity, training.save());
-  }
-  return { model: await training.learn(), transitions: training.transitions, steps: training.transitions.count };
+  const identity = identityOf(env, planner, config, seed, options.checkpoint?.versions);
+  return runTraining(
+    'pets',
+    options,
+    {
+      every: 1,
+      open: async (saved: PetsState | undefined) => new PetsTraining(env, task, planner, config, seed, runtime, options, saved),
+      load: (path) => loadPets(path, task, identity),
+      store: (path, state) => savePets(path, identity, state),
+      lineOf: ({ decision_ms: _, ...line }) => line,
+    },
+    async (training) => ({
+      model: await training.learn(options.isStopped),
+      transitions: training.transitions,
+      steps: training.transitions.count,
+    }),
+  );
 }

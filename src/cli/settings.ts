@@ -19,7 +19,8 @@ export function withSettings<S extends object>(who: string, defaults: S, pairs: 
   }, defaults);
 }
 
-function leavesOf(settings: Settings, before = ''): Map<string, unknown> {
+/** What is in settings of settings, by names with dots. */
+export function leavesOf(settings: Settings, before = ''): Map<string, unknown> {
   return new Map(
     Object.entries(settings).flatMap(([key, value]): [string, unknown][] =>
       isGroup(value) ? [...leavesOf(value, `${before}${key}.`)] : [[`${before}${key}`, value]],

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { VectorEnv } from '../core/vector-env.ts';
 import type { Identity } from '../data/checkpoint-file.ts';
 import { requireCounts } from './config-checks.ts';
@@ -8,7 +9,7 @@ export interface TrainingOptions<Progress> {
   readonly onProgress?: (progress: Progress) => void;
   /** A file of JSON lines, one an iteration. */
   readonly metrics?: string;
-  /** A file that it goes on from, if it is there, and that is written every so many iterations (default 10) and at the end. */
+  /** A file that it goes on from, if it is there, and that is written every so many iterations (default 10, where they are long 1) and at the end. */
   readonly checkpoint?: {
     readonly path: string;
     readonly every?: number;
@@ -30,11 +31,15 @@ export interface Training<Progress, State> {
   close(): Promise<void>;
 }
 
-export interface TrainingParts<State, T> {
+export interface TrainingParts<Progress, State, T> {
   readonly open: (saved: State | undefined) => Promise<T>;
   /** Nothing where there is no file. */
   readonly load: (path: string) => State | undefined;
   readonly store: (path: string, state: State) => void;
+  /** Iterations from one checkpoint to the next, unless told otherwise; default 10. */
+  readonly every?: number;
+  /** What of an iteration is written to the metrics; default all. */
+  readonly lineOf?: (progress: Progress) => object;
 }
 
 /** What must be alike to go on. @param versions - of what results depend on, by name. */
@@ -48,16 +53,16 @@ export function identityOf(env: VectorEnv, config: object, seed: number, version
 /**
  * Trains to the end, or goes on to it from a checkpoint.
  *
- * @param resultOf - asked before the training is closed.
+ * @param resultOf - asked, and waited for, before the training is closed.
  * @throws OPTION_INVALID, and what the parts throw.
  */
 export async function runTraining<P extends Counted, S extends Counted, T extends Training<P, S>, R>(
   who: string,
   { onProgress, metrics, checkpoint, isStopped }: TrainingOptions<P>,
-  { open, load, store }: TrainingParts<S, T>,
-  resultOf: (training: T) => R,
+  { open, load, store, every: usual = 10, lineOf = (progress) => progress }: TrainingParts<P, S, T>,
+  resultOf: (training: T) => R | Promise<R>,
 ): Promise<R> {
-  const { path, every = 10 } = checkpoint ?? {};
+  const { path, every = usual } = checkpoint ?? {};
   requireCounts(who, { 'checkpoint.every': every });
   const saved = path === undefined ? undefined : load(path);
   const training = await open(saved);
@@ -65,12 +70,14 @@ export async function runTraining<P extends Counted, S extends Counted, T extend
     if (metrics !== undefined) keepLines(metrics, saved?.iteration ?? 0);
     for (let isOver = training.isDone; !isOver; ) {
       const progress = await training.iterate();
-      if (metrics !== undefined) writeLine(metrics, progress);
+      // So that Ctrl-C is heard, whatever else kept the thread.
+      await setImmediate();
+      if (metrics !== undefined) writeLine(metrics, lineOf(progress));
       onProgress?.(progress);
       isOver = training.isDone || isStopped?.() === true;
       if (path !== undefined && (isOver || progress.iteration % every === 0)) store(path, await training.save());
     }
-    return resultOf(training);
+    return await resultOf(training);
   } finally {
     await training.close();
   }

@@ -30,10 +30,11 @@ export interface SacSettings {
 
 /** @throws OPTION_INVALID */
 export function checkSacSettings(who: string, settings: SacSettings): void {
-  const { critics, targetCritics, batch, policyEvery, entropyWeight, targetEntropy } = settings;
+  const { critics, targetCritics, actorValue, batch, policyEvery, entropyWeight, targetEntropy } = settings;
   requireHidden(who, settings.hidden);
   requireCounts(who, { critics, targetCritics, batch, policyEvery });
   if (targetCritics > critics) refuseOption(who, 'targetCritics', targetCritics, `at most the ${critics} critics`);
+  if (!['least', 'mean'].includes(actorValue)) refuseOption(who, 'actorValue', actorValue, "'least' or 'mean'");
   requireWithin(who, {
     learningRate: [settings.learningRate, 0, LARGEST],
     discount: [settings.discount, 0, 1],

@@ -48,7 +48,7 @@ function curveOf(rows: readonly (Readonly<Record<string, unknown>> & { readonly 
     : { name: inWords(name), x: shown.map(({ steps }) => steps), y: shown.map((row) => row[name] as number) };
 }
 
-/** `clipFraction` as "clip fraction". */
+/** `clipFraction` as "clip fraction", `policy.loss` as "policy loss". */
 function inWords(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  return name.replaceAll('.', ' ').replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }

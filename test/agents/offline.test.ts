@@ -1,3 +1,4 @@
+import { readFileSync, truncateSync } from 'node:fs';
 import { expect } from 'chai';
 import { type OfflineConfig, type OfflineProgress, offlineDefaults, onnxPolicy, trainOffline } from '../../agents/index.ts';
 import { pendulum } from '../../envs/pendulum/task.ts';
@@ -8,6 +9,7 @@ import { Rng } from '../../src/math/rng.ts';
 import { nodeRuntime } from '../../src/onnx/index.ts';
 import { anyTask, defineTask } from '../../src/task/task.ts';
 import { evaluate } from '../../src/vector/evaluate.ts';
+import { scratch } from '../cli/harness.ts';
 import { registryOf } from '../contracts/stub-backends.ts';
 
 const runtime = nodeRuntime();
@@ -43,7 +45,7 @@ async function record(steps: number): Promise<RealReplay> {
 const { sac, model } = offlineDefaults;
 const small: OfflineConfig = {
   ...offlineDefaults,
-  updates: 30,
+  steps: 30,
   updatesPerIteration: 10,
   rollouts: 50,
   rolloutLength: 3,
@@ -90,7 +92,7 @@ describe('offline model-based training', function () {
     const { transitions } = await record(400);
     const config: OfflineConfig = {
       ...offlineDefaults,
-      updates: 2500,
+      steps: 2500,
       updatesPerIteration: 250,
       rollouts: 400,
       rolloutLength: 10,
@@ -98,8 +100,8 @@ describe('offline model-based training', function () {
       model: { ...model, ensemble: { ...model.ensemble, members: 3, hidden: [32] }, elites: 3, freshUpdates: 800 },
     };
     const progress: OfflineProgress[] = [];
-    const { policy, updates } = await trainOffline(held, transitions, config, 1, runtime, { onProgress: (one) => void progress.push(one) });
-    expect(updates).to.equal(2500);
+    const { policy, steps } = await trainOffline(held, transitions, config, 1, runtime, { onProgress: (one) => void progress.push(one) });
+    expect(steps).to.equal(2500);
     expect(progress[0]!.rollouts.disagreement).to.be.above(0);
     expect(progress.slice(1).every((one) => one.model === null)).to.equal(true);
     expect(await meanReturn(policy)).to.be.above(-20);
@@ -111,7 +113,27 @@ describe('offline model-based training', function () {
     const first = await run(1);
     expect((await run(1)).policy).to.deep.equal(first.policy);
     expect((await run(2)).policy).to.not.deep.equal(first.policy);
-    expect(await trainOffline(held, transitions, small, 1, runtime, { isStopped: () => true })).to.include({ updates: 10 });
+    expect(await trainOffline(held, transitions, small, 1, runtime, { isStopped: () => true })).to.include({ steps: 10 });
+  });
+
+  it('goes on after a stop with the same bytes, in policy, metrics and checkpoint', async () => {
+    const { transitions } = await record(100);
+    const place = scratch();
+    const files = (name: string) => ({ metrics: place.in(`${name}.jsonl`), checkpoint: { path: place.in(`${name}.bin`) } });
+    const straight = await trainOffline(held, transitions, small, 1, runtime, files('whole'));
+    for (const ended of [10, 20])
+      expect(await trainOffline(held, transitions, small, 1, runtime, { ...files('parts'), isStopped: () => true })).to.include({
+        steps: ended,
+      });
+    expect(await trainOffline(held, transitions, small, 1, runtime, files('parts'))).to.deep.equal(straight);
+    for (const kind of ['jsonl', 'bin'])
+      expect(readFileSync(place.in(`parts.${kind}`))).to.deep.equal(readFileSync(place.in(`whole.${kind}`)));
+    const other = trainOffline(held, transitions, { ...small, penalty: 2 }, 1, runtime, files('parts'));
+    expect(await other.catch((error: Error) => error.message)).to.match(/penalty is 1, here it is 2/);
+    truncateSync(place.in('parts.bin'), 1000);
+    const damaged = trainOffline(held, transitions, small, 1, runtime, files('parts'));
+    expect(await damaged.catch((error) => error)).to.include({ code: 'CHECKPOINT_INVALID' });
+    place.remove();
   });
 
   it('refuses settings that cannot be', async () => {

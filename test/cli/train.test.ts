@@ -7,27 +7,97 @@ import { registry } from '../../src/index.ts';
 import { clockFrom, serve } from '../../src/server/index.ts';
 import { groundtwin, interrupt, jsonLines, launch, scratch } from './harness.ts';
 
+const tinyDreams = [
+  'sac.hidden=8',
+  'sac.batch=16',
+  'model.ensemble.members=3',
+  'model.ensemble.hidden=8',
+  'model.elites=2',
+  'model.freshUpdates=50',
+  'model.warmUpdates=50',
+];
 /** Seconds of each agent on a small env, to see that its run folder is whole. */
 const short: Readonly<Record<string, readonly string[]>> = {
   ppo: ['--steps', '2048', '--set', 'rolloutSteps=64', 'minibatch=64', 'epochs=2', 'hidden=8'],
   ars: ['--steps', '2000', '--set', 'directions=4', 'elites=2', 'validateEvery=1'],
   'cma-es': ['--steps', '2000', '--set', 'validateEvery=1'],
   cloning: ['--steps', '200', '--set', 'hidden=8'],
+  sac: ['--steps', '220', '--set', 'learningStarts=180', 'reportEvery=110', 'hidden=8', 'batch=16'],
+  redq: ['--steps', '220', '--set', 'learningStarts=200', 'reportEvery=110', 'hidden=8', 'batch=16', 'critics=3', 'updates=2'],
+  offline: ['--steps', '20', '--set', ...tinyDreams, 'updatesPerIteration=10', 'rollouts=20', 'rolloutLength=2'],
+  mbpo: [
+    '--steps',
+    '220',
+    '--set',
+    ...tinyDreams,
+    'explorationSteps=200',
+    'modelEvery=20',
+    'updatesPerStep=1',
+    'audit.every=20',
+    'audit.steps=5',
+  ],
+  pets: [
+    '--steps',
+    '110',
+    '--set',
+    'explorationSteps=100',
+    'episodesPerRound=1',
+    'episodeSteps=5',
+    'updates=20',
+    'finalUpdates=20',
+    'ensemble.members=2',
+    'ensemble.hidden=8',
+  ],
+  tdmpc2: [
+    '--steps',
+    '210',
+    '--set',
+    'randomSteps=200',
+    'updatesPerStep=0.1',
+    'batch=8',
+    'samples=16',
+    'bins=11',
+    'latent=8',
+    'encoder=8',
+    'hidden=8',
+  ],
+  dreamer: [
+    '--steps',
+    '160',
+    '--set',
+    'playSteps=40',
+    'randomSteps=80',
+    'firstModelUpdates=4',
+    'modelUpdates=2',
+    'behaviourUpdates=2',
+    'hidden=8',
+    'model.hidden=8',
+    'model.width=8',
+    'model.window=4',
+  ],
 };
+/** Those whose actions must be floats. */
+const onPendulum = ['sac', 'redq', 'offline', 'mbpo', 'pets', 'tdmpc2'];
 const whole = ['checkpoint.bin', 'config.json', 'learning.html', 'metrics.jsonl', 'policy.onnx'];
+/** Of those that leave the model which they learned, too, or alone. */
+const wholeOf = (agent: string) =>
+  agent === 'pets' ? [...whole.slice(0, -1), 'model'] : agent === 'offline' ? [...whole.slice(0, -1), 'model', 'policy.onnx'] : whole;
 
 describe('groundtwin train', function () {
   this.timeout(60_000);
   const place = scratch();
-  const data = place.in('data.bin');
+  const envOf = (agent: string) => (onPendulum.includes(agent) ? 'Pendulum-v0' : 'CartPole-v0');
   after(() => place.remove());
   before(async () => {
-    const { code, err } = await groundtwin(['record', '--env', 'CartPole-v0', '--episodes', '6', '--out', data]);
-    expect(code, err).to.equal(0);
+    for (const env of ['CartPole-v0', 'Pendulum-v0']) {
+      const { code, err } = await groundtwin(['record', '--env', env, '--episodes', '6', '--out', place.in(`${env}.bin`)]);
+      expect(code, err).to.equal(0);
+    }
   });
   const argv = (agent: string, out: string, more: readonly string[] = short[agent]!) => {
-    const needs = agents[agent as keyof typeof agents].needsData ? ['--data', data] : [];
-    return ['train', '--agent', agent, '--env', 'CartPole-v0', '--out', out, '--json', ...needs, ...more];
+    const env = envOf(agent);
+    const needs = agents[agent as keyof typeof agents].needsData ? ['--data', place.in(`${env}.bin`)] : [];
+    return ['train', '--agent', agent, '--env', env, '--out', out, '--json', ...needs, ...more];
   };
   const said = ({ code, out, err }: { code: number; out: string; err: string }) => {
     expect(code, err).to.equal(0);
@@ -37,13 +107,13 @@ describe('groundtwin train', function () {
   it('has a short run of every agent in this test', () => expect(Object.keys(short)).to.have.members(agentNames));
 
   for (const agent of agentNames)
-    it(`leaves a run folder of ${agent}, whose policy can be played and recorded`, async () => {
-      const out = place.in(agent);
+    it(`leaves a run folder of ${agent}, which can be played and recorded`, async () => {
+      const [out, env] = [place.in(agent), envOf(agent)];
       const result = said(await groundtwin(argv(agent, out)));
-      expect(readdirSync(out).sort()).to.deep.equal(whole);
+      expect(readdirSync(out).sort()).to.deep.equal(wholeOf(agent));
       const lines = jsonLines(readFileSync(join(out, 'metrics.jsonl'), 'utf8'));
       expect(lines.map(({ iteration }) => iteration)).to.deep.equal(lines.map((_, i) => i + 1));
-      expect(result).to.deep.include({ out, agent, env: 'CartPole-v0', in: 'truth', stopped: false, resumedFrom: null, ...lines.at(-1)! });
+      expect(result).to.deep.include({ out, agent, env, in: 'truth', stopped: false, resumedFrom: null, ...lines.at(-1)! });
       const { command, config } = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'));
       expect(command)
         .to.match(/^groundtwin train --/)
@@ -51,11 +121,13 @@ describe('groundtwin train', function () {
         .and.include(`--steps ${config.settings.steps} `);
       const page = readFileSync(join(out, 'learning.html'), 'utf8');
       expect(page).to.match(/^<!doctype html>/i);
-      for (const figure of agents[agent].measures.figures) expect(page).to.include(figure.replace(/[A-Z]/, (c) => ` ${c.toLowerCase()}`));
-      const policy = ['--env', 'CartPole-v0', '--policy', join(out, 'policy.onnx')];
+      expect(page).to.include(`${agents[agent].measures.unit} by steps`);
+      const acts = agent === 'pets' ? ['--policy', 'cem', '--model', join(out, 'model')] : ['--policy', join(out, 'policy.onnx')];
+      const policy = ['--env', env, ...acts];
       const played = said(await groundtwin(['eval', ...policy, '--episodes', '3', '--json']));
-      expect(played).to.deep.include({ policy: 'policy.onnx', in: 'truth', episodes: 3 });
-      expect(played.returns[0]).to.be.within(5, 500);
+      expect(played).to.deep.include({ policy: agent === 'pets' ? 'cem in the model' : 'policy.onnx', in: 'truth', episodes: 3 });
+      const [low, high] = env === 'CartPole-v0' ? [5, 500] : [-4000, 0];
+      expect(played.returns[0]).to.be.within(low!, high!);
       expect(
         said(await groundtwin(['record', ...policy, '--episodes', '1', '--out', place.in('more.bin'), '--json'])).returns,
       ).to.have.length(1);
@@ -131,6 +203,12 @@ describe('groundtwin train', function () {
     ['a pair that is none', ['--agent', 'ppo', '--set', 'discount'], /key=value/],
     ['a setting out of its range', ['--agent', 'ppo', '--set', 'discount=2'], /discount/],
     ['cloning without data', ['--agent', 'cloning'], /--data.*missing/],
+    ['offline without data', ['--agent', 'offline'], /--data.*missing/],
+    ['a model for who learns one', ['--agent', 'mbpo', '--in', 'model', '--model', 'x'], /--in.*model.*truth or twin.*mbpo/],
+    ['the same of a planner', ['--agent', 'pets', '--in', 'model', '--model', 'x'], /--in.*model.*truth or twin.*pets/],
+    ['named actions where floats are needed', ['--agent', 'sac'], /sac.*actionSpace|sac.*action/],
+    ['a word that is none', ['--agent', 'redq', '--set', 'actorValue=most'], /actorValue.*most.*'least' or 'mean'/],
+    ['a setting of settings out of its range', ['--agent', 'mbpo', '--set', 'sac.batch=0'], /batch/],
     ['data for who learns by acting', ['--agent', 'ppo', '--data', 'x.bin'], /--data.*left out/],
     ['a model without --in model', ['--agent', 'ppo', '--model', 'x'], /--model.*left out/],
     ['--in model without a model', ['--agent', 'ppo', '--in', 'model'], /--model.*missing/],

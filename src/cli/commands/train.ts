@@ -9,13 +9,14 @@ import { registry } from '../../index.ts';
 import { sha256Hex } from '../../math/hash.ts';
 import { nodeRuntime } from '../../onnx/index.ts';
 import { renderTraining } from '../../report/index.ts';
+import { writeModel } from '../../world-model/model-folder.ts';
 import { type Agent, type AgentConfig, type AgentName, type AgentProgress, agentNames, agents } from '../agents.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { interruption } from '../interruption.ts';
 import { count, engineOption, envOption, type Finish, requirePlaceFor, withCommon } from '../options.ts';
 import { readEpisodes } from '../read-episodes.ts';
 import { commandLine, describeRun, trainingVersions } from '../run-description.ts';
-import { withSettings } from '../settings.ts';
+import { leavesOf, withSettings } from '../settings.ts';
 import { terminal } from '../terminal.ts';
 
 interface TrainOptions {
@@ -31,7 +32,7 @@ interface TrainOptions {
   readonly seed: number;
   readonly lanes?: number;
   readonly set?: readonly string[];
-  readonly checkpointEvery: number;
+  readonly checkpointEvery?: number;
   readonly restart?: boolean;
 }
 
@@ -41,6 +42,7 @@ const files = {
   metrics: 'metrics.jsonl',
   checkpoint: 'checkpoint.bin',
   policy: 'policy.onnx',
+  model: 'model',
   curves: 'learning.html',
 } as const;
 
@@ -52,12 +54,12 @@ export function addTrain(program: Command, finish: Finish): void {
     .addOption(engineOption())
     .addOption(new Option('--in <backend>', 'where it acts').choices(['truth', 'model', 'twin']).default('truth'))
     .option('--model <folder>', 'the model of --in model and twin')
-    .option('--data <file>', 'what cloning learns from: transitions, as `groundtwin record` writes them, or episodes in Parquet')
+    .option('--data <file>', 'what cloning and offline learn from: transitions, as `groundtwin record` writes them, or episodes in Parquet')
     .requiredOption('--out <folder>', 'the run folder')
-    .option('--steps <n>', "how long, in env steps, of cloning in gradient steps (default: the agent's)", count)
+    .option('--steps <n>', "how long, in env steps, of cloning and offline in gradient steps (default: the agent's)", count)
     .option('--lanes <n>', "envs played side by side (default: the agent's)", count)
     .option('--set <key=value...>', 'other settings of the agent, by their names in its config.ts, as in --set discount=0.99 hidden=64,64')
-    .option('--checkpoint-every <n>', 'iterations from one checkpoint to the next', count, 10)
+    .option('--checkpoint-every <n>', 'iterations from one checkpoint to the next (default: 10, of offline, mbpo and pets 1)', count)
     .option('--restart', 'begin anew where --out holds training that was interrupted')
     .action(async (options: TrainOptions) => finish(await train(options)));
 }
@@ -65,7 +67,7 @@ export function addTrain(program: Command, finish: Finish): void {
 async function train(options: TrainOptions): Promise<number> {
   const screen = terminal(options.json ?? false);
   const agent = agents[options.agent];
-  const { env: makeEnv, config, data } = await preparationOf(options, agent);
+  const { env: makeEnv, task, config, data } = await preparationOf(options, agent);
   const out = resolve(options.out);
   requirePlaceFor('folder', out);
   const path = (file: keyof typeof files) => join(out, files[file]);
@@ -91,17 +93,23 @@ async function train(options: TrainOptions): Promise<number> {
   const env = await makeEnv();
   try {
     const versions = { ...(await trainingVersions()), ...modelHash(options.model) };
-    const checkpoint = { path: path('checkpoint'), every: options.checkpointEvery, versions };
+    const every = options.checkpointEvery;
+    const checkpoint = { path: path('checkpoint'), ...(every !== undefined && { every }), versions };
     const hooks = { onProgress, metrics: path('metrics'), checkpoint, isStopped: stop.requested };
-    const { policy, steps } = await agent.train({ env, config, seed: options.seed, runtime: nodeRuntime(), data, options: hooks });
+    const training = { env, task, config, seed: options.seed, runtime: nodeRuntime(), data, options: hooks };
+    const { policy, model, steps } = await agent.train(training);
     screen.settle();
     const lines = linesOf(path('metrics'));
-    const stopped = stop.requested() && steps < config.steps;
-    writeFileAtomically(path('policy'), policy);
+    const stopped = stop.requested() && (steps < config.steps || !(policy || model));
+    if (policy) writeFileAtomically(path('policy'), policy);
+    if (model) writeModel(path('model'), model.manifest, model.predict);
     const summary = summaryOf(options, agent, lines, stopped);
     describe();
     const title = `${options.agent} on ${options.env}, seed ${options.seed}`;
-    writeFileAtomically(path('curves'), renderTraining({ title, task: options.env, summary, lines, measures: agent.measures }));
+    writeFileAtomically(
+      path('curves'),
+      renderTraining({ title, task: options.env, summary, lines: lines.map(figuresOf), measures: agent.measures }),
+    );
     const { agent: name, env: id, in: place } = options;
     screen.result(
       { out, agent: name, env: id, in: place, ...lines.at(-1), steps, ended: stopped ? 'stopped' : 'steps', stopped, resumedFrom },
@@ -120,12 +128,14 @@ async function preparationOf(options: TrainOptions, agent: Agent) {
   const settings = withSettings(options.agent, agent.defaults, options.set ?? []);
   const config: AgentConfig = options.steps === undefined ? settings : { ...settings, steps: options.steps };
   requireGiven('--data', options.data, agent.needsData === true, `--agent ${options.agent}`);
+  if (agent.needsTruth && options.in === 'model')
+    refuse('--in', 'model', `truth or twin for --agent ${options.agent}, which learns a model of its own`);
   requireGiven('--model', options.model, options.in !== 'truth', `--in ${options.in}`);
   const data: EpisodeSet | undefined = options.data === undefined ? undefined : await readEpisodes(options.data, () => task);
   const place = { backend: options.in, ...(options.model === undefined ? {} : { model: options.model }) };
   const lanes = options.lanes ?? agent.lanes;
   const env = () => registry.makeVector(options.env, { lanes, copy: false, engine: options.engine, ...place });
-  return { config, data, env };
+  return { task, config, data, env };
 }
 
 /** What a training in a model goes on in must be that very model. */
@@ -139,8 +149,11 @@ function modelHash(folder: string | undefined): { readonly model?: string } {
 
 function requireGiven(option: string, value: string | undefined, isNeeded: boolean, by: string): void {
   if ((value !== undefined) === isNeeded) return;
-  const allowed = isNeeded ? `given for ${by}` : `left out for ${by}`;
-  throw new GroundtwinError('OPTION_INVALID', { who: 'groundtwin', option, value: value ?? 'missing', allowed });
+  refuse(option, value ?? 'missing', isNeeded ? `given for ${by}` : `left out for ${by}`);
+}
+
+function refuse(option: string, value: string, allowed: string): never {
+  throw new GroundtwinError('OPTION_INVALID', { who: 'groundtwin', option, value, allowed });
 }
 
 /** One line of metrics an iteration. */
@@ -150,9 +163,15 @@ function linesOf(path: string): AgentProgress[] {
   return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as AgentProgress);
 }
 
+/** Figures of figures by both names, as in `policy.entropy`; what lies deeper is left out. */
+function figuresOf(progress: AgentProgress): AgentProgress & Readonly<Record<string, unknown>> {
+  const figures = [...leavesOf({ ...progress })].filter(([name]) => name.split('.').length <= 2);
+  return { ...progress, ...Object.fromEntries(figures) };
+}
+
 /** The latest of the figures that say how well it does. */
 function noteOf({ measures }: Agent, progress: AgentProgress): string {
-  const figures = progress as AgentProgress & Readonly<Record<string, unknown>>;
+  const figures = figuresOf(progress);
   return measures.figures
     .flatMap((name) => (typeof figures[name] === 'number' ? [`${name} ${figures[name].toPrecision(4)}`] : []))
     .join(', ');
