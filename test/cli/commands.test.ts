@@ -85,7 +85,7 @@ describe('the command line', () => {
       [['record', ...env, '--out', 'x.bin', '--episodes', '0'], 2, /integer from 1/],
       [['record', ...env, '--out', 'x.bin', '--episodes', '2.5'], 2, /integer from 1/],
       [['record', ...env, '--out', 'x.bin', '--seed', '-1'], 2, /integer from 0 to 4294967295/],
-      [['record', ...env, '--out', 'x.bin', '--policy', 'clever'], 2, /Allowed choices are random, cem/],
+      [['record', ...env, '--out', 'x.bin', '--policy', 'clever'], 2, /It must be one of random, cem, icem, mppi, or end with .onnx/],
       [['record', ...env, '--out', 'x.bin', '--policy', 'cem'], 2, /OPTION_INVALID: .*--model.*--policy random/],
       [['record', ...env, '--out', '.'], 2, /OPTION_INVALID: .*--out is a folder/],
       [['eval', ...env], 2, /OPTION_INVALID: .*--model.*--policy random/],
