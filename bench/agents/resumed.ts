@@ -26,8 +26,8 @@ const trainings: Readonly<Record<string, (env: VectorEnv, files: TrainingFiles) 
   },
   mbpo: (env, files) => {
     const { sac, model } = mbpoDefaults;
-    const small = { ...model, ensemble: { ...model.ensemble, members: 2, hidden: [16] }, elites: 2, freshUpdates: 200, warmUpdates: 100 };
-    const config = { ...mbpoDefaults, steps: Number(steps) / 40, explorationSteps: 100, modelEvery: 50, updatesPerStep: 5, model: small };
+    const small = { ...model, ensemble: { ...model.ensemble, members: 2, hidden: [16] }, elites: 2, freshUpdates: 1000, warmUpdates: 500 };
+    const config = { ...mbpoDefaults, steps: Number(steps) / 25, explorationSteps: 100, modelEvery: 50, updatesPerStep: 10, model: small };
     return trainMbpo(
       env,
       registry.task('Pendulum-v0'),

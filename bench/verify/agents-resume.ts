@@ -50,7 +50,7 @@ async function killedAgain(agent: string, place: string, kills: number, steps: n
     if (++trainings > MOST_TRAININGS) throw new Error(`${agent}: only ${spent} of ${kills} kills hit in ${MOST_TRAININGS} trainings`);
     const cwd = join(place, `killed-${trainings}`);
     for (;;) {
-      const isOver = await attempt(agent, cwd, steps, spent < kills ? rng.uniform(0, longest_ms) : undefined);
+      const isOver = await attempt(agent, cwd, steps, spent < kills ? rng.uniform(0, longest_ms / 2) : undefined);
       if (isOver) break;
       spent++;
       if (existsSync(join(cwd, 'checkpoint.bin'))) resumed++;
