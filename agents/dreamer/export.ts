@@ -1,6 +1,7 @@
+import { portsOf } from '../../src/learning/policy-export.ts';
 import { Rng } from '../../src/math/rng.ts';
 import { compileInference, type GraphBuilder, mlp, mlpParameters, type Tensor } from '../../src/onnx/index.ts';
-import { type Space, sizeOf } from '../../src/spaces/space.ts';
+import type { Space } from '../../src/spaces/space.ts';
 import { recurrentParameters } from '../../src/world-model/recurrent-cell.ts';
 import { initialMemory, observed, type RecurrentParts } from '../../src/world-model/recurrent-graphs.ts';
 import { likeliestAction } from './distribution.ts';
@@ -16,7 +17,7 @@ export function exportPolicy(
   weights: Weights,
 ): Uint8Array<ArrayBuffer> {
   const { actor, distribution, memorySize } = networks;
-  const ports = portsOf(observationSpace, '');
+  const ports = portsOf(observationSpace);
   const model = recurrentParameters(parts.sizes, parts.config, new Rng(0));
   const width = 1 + memorySize + parts.sizes.action;
   return compileInference({
@@ -41,9 +42,4 @@ function opened(builder: GraphBuilder, memory: Tensor, parts: RecurrentParts, me
   const [begun, kept, previousAction] = builder.split(memory, [1, memorySize, parts.sizes.action], 1) as [Tensor, Tensor, Tensor];
   const start = builder.mul(builder.sub(1, begun), builder.constant(initialMemory(parts), 'float32', [1, memorySize]));
   return { memory: builder.add(kept, start), previousAction };
-}
-
-function portsOf(space: Space, path: string): { readonly name: string; readonly size: number }[] {
-  if (space.kind !== 'dict') return [{ name: path || 'observation', size: sizeOf(space) }];
-  return Object.entries(space.spaces).flatMap(([key, part]) => portsOf(part, path ? `${path}.${key}` : key));
 }

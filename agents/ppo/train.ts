@@ -1,4 +1,5 @@
 import type { VectorEnv } from '../../src/core/vector-env.ts';
+import { restoreLanes, snapshotsOf } from '../../src/learning/lane-snapshots.ts';
 import { identityOf, runTraining, type TrainingOptions } from '../../src/learning/run-training.ts';
 import { TRAINING_SEEDS } from '../../src/learning/training-seeds.ts';
 import { Rng } from '../../src/math/rng.ts';
@@ -139,10 +140,7 @@ export class PpoTraining {
 
   /** A copy of everything to go on from; between iterations. */
   async save(): Promise<PpoState> {
-    const { collector, env } = this;
-    const lanes = env.canBranch ? Array.from({ length: env.lanes }, (_, lane) => lane) : [];
-    const snapshots: Uint8Array[] = [];
-    for (const lane of lanes) snapshots.push(await env.snapshot(lane));
+    const { collector } = this;
     return {
       iteration: this.iteration,
       rng: this.rng.save(),
@@ -150,7 +148,7 @@ export class PpoTraining {
       counts: [collector.normaliser.seen.count, collector.rewards.seen.count],
       observation: collector.last.slice(),
       memory: collector.memory().map((values) => values.slice()),
-      snapshots,
+      snapshots: await snapshotsOf(this.env),
     };
   }
 
@@ -161,13 +159,9 @@ export class PpoTraining {
 
   private async begin(saved: PpoState | undefined): Promise<void> {
     if (saved) this.load(saved);
-    if (!saved || saved.snapshots.length !== this.env.lanes) {
-      this.collector.forgetEpisodes();
-      return this.collector.begin(TRAINING_SEEDS + this.rng.integer(TRAINING_SEEDS - this.env.lanes));
-    }
-    // A twin is restored only once it has begun.
-    await this.env.reset({ seed: TRAINING_SEEDS });
-    for (let lane = 0; lane < this.env.lanes; lane++) await this.env.restore(saved.snapshots[lane]!, lane);
+    if (saved && (await restoreLanes(this.env, saved.snapshots))) return;
+    this.collector.forgetEpisodes();
+    await this.collector.begin(TRAINING_SEEDS + this.rng.integer(TRAINING_SEEDS - this.env.lanes));
   }
 
   private load({ iteration, rng, training, counts, observation, memory }: PpoState): void {

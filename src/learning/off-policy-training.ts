@@ -4,6 +4,7 @@ import type { OnnxRuntime } from '../onnx/index.ts';
 import { flatSizeOf } from '../spaces/space.ts';
 import { type AgentState, loadAgent, saveAgent } from './agent-checkpoint.ts';
 import { refuseOption, requireCounts, requireWithin } from './config-checks.ts';
+import { restoreLanes, snapshotsOf } from './lane-snapshots.ts';
 import { ReplayCollector } from './replay-collector.ts';
 import type { ReplayColumns } from './replay-tables.ts';
 import { identityOf, runTraining, type TrainingOptions } from './run-training.ts';
@@ -160,10 +161,7 @@ export class OffPolicyTraining {
 
   /** Everything to go on from; between iterations. Replayed transitions are views, to be written before the next iteration. */
   async save(): Promise<AgentState> {
-    const { collector, env } = this;
-    const lanes = env.canBranch ? Array.from({ length: env.lanes }, (_, lane) => lane) : [];
-    const snapshots: Uint8Array[] = [];
-    for (const lane of lanes) snapshots.push(await env.snapshot(lane));
+    const { collector } = this;
     const { written, columns } = collector.ring.save();
     return {
       iteration: this.iteration,
@@ -171,7 +169,7 @@ export class OffPolicyTraining {
       rng: this.rng.save(),
       training: this.learner.save(),
       arrays: { ...columns, ...this.memory() },
-      snapshots,
+      snapshots: await snapshotsOf(this.env),
     };
   }
 
@@ -208,13 +206,9 @@ export class OffPolicyTraining {
   private async begin(who: string, saved: AgentState | undefined): Promise<void> {
     const { env, collector, rng } = this;
     if (saved) this.load(who, saved);
-    if (!saved || saved.snapshots.length !== env.lanes) {
-      collector.forgetEpisodes();
-      return collector.begin(TRAINING_SEEDS + rng.integer(TRAINING_SEEDS - env.lanes));
-    }
-    // A twin is restored only once it has begun.
-    await env.reset({ seed: TRAINING_SEEDS });
-    for (let lane = 0; lane < env.lanes; lane++) await env.restore(saved.snapshots[lane]!, lane);
+    if (saved && (await restoreLanes(env, saved.snapshots))) return;
+    collector.forgetEpisodes();
+    await collector.begin(TRAINING_SEEDS + rng.integer(TRAINING_SEEDS - env.lanes));
   }
 
   private load(who: string, { iteration, counts, rng, training, arrays }: AgentState): void {

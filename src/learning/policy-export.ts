@@ -12,7 +12,7 @@ export interface PolicyGraph {
  * A policy as one ONNX graph by the contract of `onnxPolicy`. A dictionary of observations gives one input a key, nested keys joined by dots.
  */
 export function compilePolicy(observationSpace: Space, { parameters, values, action }: PolicyGraph): Uint8Array<ArrayBuffer> {
-  const ports = portsOf(observationSpace, '');
+  const ports = portsOf(observationSpace);
   return compileInference({
     parameters,
     values,
@@ -24,7 +24,8 @@ export function compilePolicy(observationSpace: Space, { parameters, values, act
   });
 }
 
-function portsOf(space: Space, path: string): { readonly name: string; readonly size: number }[] {
+/** Inputs of a policy, by the contract of `onnxPolicy`. @param path - of keys above, joined by dots. */
+export function portsOf(space: Space, path = ''): { readonly name: string; readonly size: number }[] {
   if (space.kind !== 'dict') return [{ name: path || 'observation', size: sizeOf(space) }];
   return Object.entries(space.spaces).flatMap(([key, part]) => portsOf(part, path ? `${path}.${key}` : key));
 }

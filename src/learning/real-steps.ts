@@ -6,6 +6,7 @@ import type { AnyTask } from '../task/task.ts';
 import { requireBoundedBox } from './action-scale.ts';
 import type { StepRows } from './branched-rollouts.ts';
 import { toActions, writeObservations } from './flat-rows.ts';
+import { snapshotsOf } from './lane-snapshots.ts';
 import { rewardOf } from './lane-steps.ts';
 
 /** One step of all lanes, with the states behind it; reused by the next step. */
@@ -99,11 +100,8 @@ export class RealSteps {
   }
 
   /** One a lane; none where the env has none. */
-  async snapshots(): Promise<Uint8Array[]> {
-    const lanes = this.env.canBranch ? Array.from({ length: this.env.lanes }, (_, lane) => lane) : [];
-    const taken: Uint8Array[] = [];
-    for (const lane of lanes) taken.push(await this.env.snapshot(lane));
-    return taken;
+  snapshots(): Promise<Uint8Array[]> {
+    return snapshotsOf(this.env);
   }
 
   /**
