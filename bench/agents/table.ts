@@ -46,11 +46,11 @@ const sac = {
 /** Judged equally often whoever plays, since a return is reached when it is first judged. The rate on Pendulum is that of RL Baselines3 Zoo. */
 const sacTasks = [
   { env: 'Pendulum-v0', steps: 5000, evaluateEvery: 100, learningRate: 1e-3 },
-  { env: 'Hopper-v0', steps: 10_000, evaluateEvery: 500 },
-  { env: 'HalfCheetah-v0', steps: 12_000, evaluateEvery: 500 },
-  { env: 'CartPoleSwingUp-v0', steps: 8000, evaluateEvery: 125 },
-  { env: 'CartPoleSwingUp-v0', steps: 10_000, evaluateEvery: 125, engine: 'mujoco' },
-  { env: 'Reacher-v0', steps: 3000, evaluateEvery: 50 },
+  { env: 'Hopper-v0', steps: 8000, evaluateEvery: 500 },
+  { env: 'HalfCheetah-v0', steps: 8000, evaluateEvery: 500 },
+  { env: 'CartPoleSwingUp-v0', steps: 6000, evaluateEvery: 125 },
+  { env: 'CartPoleSwingUp-v0', steps: 8000, evaluateEvery: 250, engine: 'mujoco' },
+  { env: 'Reacher-v0', steps: 2500, evaluateEvery: 50 },
 ] as const;
 
 /** An iteration of ours is what lies between two judgements. */
@@ -76,9 +76,9 @@ const redq = {
 
 const redqTasks = [
   { env: 'Pendulum-v0', steps: 3000, evaluateEvery: 100 },
-  { env: 'Reacher-v0', steps: 3000, evaluateEvery: 50 },
+  { env: 'Reacher-v0', steps: 2500, evaluateEvery: 50 },
   { env: 'CartPoleSwingUp-v0', steps: 6000, evaluateEvery: 125 },
-  { env: 'HalfCheetah-v0', steps: 10_000, evaluateEvery: 500 },
+  { env: 'HalfCheetah-v0', steps: 6000, evaluateEvery: 500 },
 ] as const;
 
 const redqSeries: readonly Series[] = redqTasks.map(({ env, steps, evaluateEvery }) => ({
