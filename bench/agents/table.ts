@@ -15,8 +15,8 @@ export type Series = Pick<Run, 'agent' | 'env' | 'config' | 'evaluateEvery'> & P
 const ppo: PpoConfig = { ...ppoDefaults, annealRate: false };
 const ppoTasks = [
   { env: 'CartPole-v0', steps: 50_000 },
-  { env: 'Hopper-v0', steps: 100_000 },
-  { env: 'HalfCheetah-v0', steps: 100_000 },
+  { env: 'Hopper-v0', steps: 50_000 },
+  { env: 'HalfCheetah-v0', steps: 50_000 },
 ] as const;
 
 function ppoSeries(agent: AgentName): Series[] {
