@@ -3,7 +3,7 @@
  * run beside physics, and measured: what any folder with a manifest and an ONNX graph gets.
  */
 import { fileURLToPath } from 'node:url';
-import { checkModel, loadModel, make, Rng, recordEpisode, registry, runGap, TransitionRecorder } from 'groundtwin';
+import { checkModel, loadModel, make, modelSubject, Rng, recordEpisode, registry, runGap, TransitionRecorder } from 'groundtwin';
 import { randomPolicy } from 'groundtwin/agents';
 
 const ENV = 'Pendulum-v0';
@@ -45,7 +45,7 @@ const model = await loadModel(ENV, folder);
 const heldOut = recorder.transitions();
 const report = await runGap({
   truth: physics,
-  subject: (lanes) => registry.imagined(ENV, model, lanes),
+  subject: modelSubject(physics.task, model),
   heldOut,
   training: heldOut,
   settings: { starts: 64, horizon: 40, samples: 20, counterfactualStarts: 16, alternatives: 8, counterfactualHorizon: 10 },

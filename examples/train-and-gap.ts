@@ -7,7 +7,7 @@ import { randomPolicy } from '../agents/index.ts';
 import { writeFileAtomically } from '../src/data/atomic-file.ts';
 import { recordEpisode } from '../src/data/record.ts';
 import { TransitionRecorder, type Transitions, transitionsHash } from '../src/data/transitions.ts';
-import { gapDefaults, runGap } from '../src/gap/index.ts';
+import { gapDefaults, modelSubject, runGap } from '../src/gap/index.ts';
 import { registry } from '../src/index.ts';
 import { Rng } from '../src/math/rng.ts';
 import { nodeRuntime } from '../src/onnx/index.ts';
@@ -44,7 +44,7 @@ const model = await openModel(nodeRuntime(), 'pendulum', trained.manifest, train
 
 const report = await runGap({
   truth: physics,
-  subject: (lanes) => registry.imagined(task.id, model, lanes),
+  subject: modelSubject(task, model),
   heldOut,
   training,
   settings: SETTINGS,

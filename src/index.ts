@@ -108,7 +108,7 @@ export type { SequenceBatch } from './data/sequence-batch.ts';
 export { readTransitions, TransitionRecorder, type Transitions, writeTransitions } from './data/transitions.ts';
 export { type ErrorCode, GroundtwinError, isGroundtwinError } from './errors.ts';
 export {
-  breakModel,
+  breakSubject,
   type GapReport,
   type ImaginedPlan,
   type ImagineOptions,
@@ -118,6 +118,7 @@ export {
   meanScore,
   measureTrust,
   medianScore,
+  modelSubject,
   optimalityGap,
   type PlanOutcome,
   performanceProfile,
@@ -125,6 +126,7 @@ export {
   runGap,
   type Scores,
   type StratifiedOptions,
+  type Subject,
   stratifiedInterval,
 } from './gap/index.ts';
 export { Rng } from './math/rng.ts';

@@ -7,6 +7,7 @@ import {
   drawHeldOut,
   type HeldOut,
   mean,
+  modelSubject,
   normalisedSquares,
   type PairedRollouts,
   pairRollouts,
@@ -98,7 +99,7 @@ export async function measureSkill(id: string, seed: number, sizes = skillSizes,
   const truth = await registry.truth(id, 16);
   const rng = new Rng(seed);
   const heldOut = drawHeldOut(task, all, sizes.starts, furthest, rng);
-  const subject = (lanes: number) => registry.imagined(id, model, lanes);
+  const subject = modelSubject(task, model);
   const { rollouts } = await pairRollouts({ truth, subject, heldOut, training, all, samples: sizes.samples, rng });
   await model.close();
   const { correlation = 0 } = manifest.noise;

@@ -4,6 +4,7 @@ import type { Transitions } from '../../src/data/transitions.ts';
 import {
   drawHeldOut,
   type HeldOut,
+  modelSubject,
   type ParameterEffect,
   parameterEffects,
   playInterventions,
@@ -14,9 +15,7 @@ import { registry } from '../../src/index.ts';
 import { Rng } from '../../src/math/rng.ts';
 import { conditionOn } from '../../src/task/condition.ts';
 import type { AnyTask } from '../../src/task/task.ts';
-import { TaskEnv } from '../../src/task/task-env.ts';
 import { ensembleDefaults } from '../../src/world-model/ensemble.ts';
-import { ModelDynamics } from '../../src/world-model/model-dynamics.ts';
 import type { WorldModel } from '../../src/world-model/world-model.ts';
 import { learnedModel } from '../learned-model.ts';
 import { seeds } from './main-jobs.ts';
@@ -78,7 +77,7 @@ async function effectsOf(model: WorldModel, { heldOut, scale }: Episodes, seed: 
   const truth = await registry.truth(task, 1);
   const rollouts = await playInterventions({
     truth,
-    subject: async (lanes) => new TaskEnv(task, new ModelDynamics(task, model, lanes), lanes),
+    subject: modelSubject(task, model),
     heldOut,
     interventions: Object.keys(nominal).flatMap((parameter) => factors.map((factor) => ({ parameter, factor }))),
     scale,

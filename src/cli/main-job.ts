@@ -9,7 +9,7 @@ import type { Policy } from '../core/policy.ts';
 import { elementsWithRole, layOut } from '../core/state-spec.ts';
 import { writeFileAtomically } from '../data/atomic-file.ts';
 import { TransitionRecorder, type Transitions, transitionsHash, writeTransitions } from '../data/transitions.ts';
-import { type GapReport, horizonAlone, measureTrust, predictedScale, runGap, transitionsOf } from '../gap/index.ts';
+import { type GapReport, horizonAlone, measureTrust, modelSubject, predictedScale, runGap, transitionsOf } from '../gap/index.ts';
 import { registry } from '../index.ts';
 import { Rng } from '../math/rng.ts';
 import { nodeRuntime } from '../onnx/index.ts';
@@ -19,11 +19,9 @@ import { renderReport, type TrainingCurves } from '../report/index.ts';
 import { rootBeside } from '../roots.ts';
 import { clockFrom, serve } from '../server/index.ts';
 import type { AnyTask } from '../task/task.ts';
-import { TaskEnv } from '../task/task-env.ts';
 import { type Evaluation, evaluate } from '../vector/evaluate.ts';
 import { SyncVectorEnv } from '../vector/sync-vector-env.ts';
 import { fitInChild } from '../world-model/fit-in-child.ts';
-import { ModelDynamics } from '../world-model/model-dynamics.ts';
 import { writeModel } from '../world-model/model-folder.ts';
 import type { TrainedModel } from '../world-model/train-ensemble.ts';
 import type { WorldModel } from '../world-model/world-model.ts';
@@ -253,7 +251,7 @@ async function gap(
   const truth = await registry.truth(job.task.id, 16);
   const report = await runGap({
     truth,
-    subject: async (lanes) => new TaskEnv(job.task, new ModelDynamics(job.task, model, lanes), lanes),
+    subject: modelSubject(job.task, model),
     heldOut,
     training: job.transitions,
     returns: {

@@ -8,7 +8,7 @@ import { ModelDynamics } from '../world-model/model-dynamics.ts';
 import type { WorldModel } from '../world-model/world-model.ts';
 import { meanCoverage } from './coverage.ts';
 import type { HeldOut } from './held-out.ts';
-import { play } from './pair-rollouts.ts';
+import { play } from './play.ts';
 import { mean } from './statistics.ts';
 import { COVERAGE_LEVEL } from './thresholds.ts';
 

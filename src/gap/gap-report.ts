@@ -77,6 +77,8 @@ export interface GapReport {
     readonly pairs: number;
   } | null;
   readonly returns: ReturnFigures | null;
+  /** Of each axis that was measured, see there. */
+  readonly axes: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
 /** Most points drawn along a horizon, and most dots in a scatter. */
@@ -93,7 +95,7 @@ export function gapReport(input: GapInput): GapReport {
   const { rollouts, metadata, rng, resamples = DEFAULT_RESAMPLES } = input;
   const plan = resamplePlan(rollouts.starts, rng, resamples);
   const measurements = measure(input, plan, resamples);
-  const rows = judgeRows(measurements);
+  const rows = judgeRows(measurements, Object.values(input.axes ?? {}));
   const verdict = overallVerdict(rows);
   const validSteps = validPrediction(rollouts, measurements.errors.model, plan);
   const errors = elementsOf(rollouts.entries).map((element) =>
@@ -122,6 +124,7 @@ export function gapReport(input: GapInput): GapReport {
     coverage: coverageFigures(measurements.coverage),
     effects: effectFigures(measurements.effects),
     returns: returnFigures(input.returns, measurements.returns),
+    axes: Object.fromEntries(Object.entries(input.axes ?? {}).map(([name, { figures }]) => [name, figures])),
   };
 }
 

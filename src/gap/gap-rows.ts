@@ -1,9 +1,19 @@
 import { unreachable } from '../errors.ts';
-import type { Interval } from './bootstrap.ts';
+import { type AxisResult, type Finding, inconclusive, measured, notApplicable } from './axis.ts';
 import { widestLevel } from './coverage.ts';
 import { type Figure, intervalFigures } from './figures.ts';
 import type { GapMeasurements } from './measurements.ts';
-import { boundEnds, boundText, COVERAGE_LEVEL, GAP_TESTS, type GapTest, meets, SMALLEST_POLICY_SPAN, type Verdict } from './thresholds.ts';
+import {
+  boundEnds,
+  boundText,
+  COVERAGE_LEVEL,
+  GAP_TESTS,
+  type GapTest,
+  meets,
+  type PairedTest,
+  SMALLEST_POLICY_SPAN,
+  type Verdict,
+} from './thresholds.ts';
 
 /** One line of the result. `measured`, `low` and `high` are null where nothing could be computed. */
 export interface GapRow {
@@ -26,14 +36,10 @@ export interface GapRow {
   readonly reason?: string;
 }
 
-/** What a test found: a value to hold against the bound, or why there is none. */
-type Finding =
-  | { readonly kind: 'measured'; readonly interval: Interval; readonly n: number; readonly doubt?: string; readonly horizon?: number }
-  | { readonly kind: 'absent'; readonly verdict: 'INCONCLUSIVE' | 'NOT_APPLICABLE'; readonly reason: string; readonly n: number };
-
 /** Holds every test of the suite against what was measured. */
-export function judgeRows(measurements: GapMeasurements): GapRow[] {
-  return GAP_TESTS.map((test) => judge(test, find(test, measurements)));
+export function judgeRows(measurements: GapMeasurements, axes: readonly AxisResult[] = []): GapRow[] {
+  const paired = GAP_TESTS.map((test) => judge(test, find(test, measurements)));
+  return [...paired, ...axes.flatMap(({ findings }) => findings.map(({ test, finding }) => judge(test, finding)))];
 }
 
 /** FAIL if any row fails, INCONCLUSIVE if any is or if no row passes, else PASS. */
@@ -51,17 +57,17 @@ function judge(test: GapTest, finding: Finding): GapRow {
   const figures = intervalFigures(finding.interval);
   if (finding.doubt !== undefined) return { ...row, ...figures, verdict: 'INCONCLUSIVE', reason: finding.doubt };
   if (meets(test.bound, finding.interval)) return { ...row, ...figures, verdict: 'PASS' };
-  const { measured } = finding.interval;
-  if (Number.isNaN(measured)) return { ...row, ...figures, verdict: 'FAIL', reason: 'The model’s values are not numbers.' };
-  return meets(test.bound, { measured, low: measured, high: measured })
+  const value = finding.interval.measured;
+  if (Number.isNaN(value)) return { ...row, ...figures, verdict: 'FAIL', reason: 'The model’s values are not numbers.' };
+  return meets(test.bound, { measured: value, low: value, high: value })
     ? { ...row, ...figures, verdict: 'INCONCLUSIVE', reason: 'The value passes, its interval does not: measure more starts.' }
     : { ...row, ...figures, verdict: 'FAIL' };
 }
 
-function find(test: GapTest, measurements: GapMeasurements): Finding {
+function find(test: PairedTest, measurements: GapMeasurements): Finding {
   const { starts, horizon } = measurements.rollouts;
   if (test.horizon !== undefined && test.horizon > horizon && !(test.measure === 'coverage' && measurements.rollouts.samples < 2))
-    return absent('INCONCLUSIVE', `The rollouts are only ${horizon} steps long.`, starts);
+    return inconclusive(`The rollouts are only ${horizon} steps long.`, starts);
   switch (test.measure) {
     case 'skill':
       return findSkill(test, measurements);
@@ -77,42 +83,30 @@ function find(test: GapTest, measurements: GapMeasurements): Finding {
   }
 }
 
-function findSkill(test: GapTest, { skill, rollouts }: GapMeasurements): Finding {
+function findSkill(test: PairedTest, { skill, rollouts }: GapMeasurements): Finding {
   const found = skill[test.horizon! - 1]!;
-  const measured: Finding = { kind: 'measured', interval: found, n: rollouts.starts };
-  if (found.conclusive) return measured;
-  return {
-    ...measured,
-    doubt: 'How far trivial predictions stand above the noise floor is not known well enough to tell skill from luck: measure more starts.',
-  };
+  const doubt =
+    'How far trivial predictions stand above the noise floor is not known well enough to tell skill from luck: measure more starts.';
+  return measured(found, rollouts.starts, found.conclusive ? {} : { doubt });
 }
 
-function findCoverage(test: GapTest, { coverage, rollouts }: GapMeasurements): Finding {
-  if (coverage === null) return absent('NOT_APPLICABLE', 'The model gives no samples, so it states no uncertainty.', rollouts.starts);
+function findCoverage(test: PairedTest, { coverage, rollouts }: GapMeasurements): Finding {
+  if (coverage === null) return notApplicable('The model gives no samples, so it states no uncertainty.', rollouts.starts);
   if (widestLevel(rollouts.samples) < COVERAGE_LEVEL)
-    return absent(
-      'INCONCLUSIVE',
-      `A ${100 * COVERAGE_LEVEL} % interval needs at least 19 samples, there are ${rollouts.samples}.`,
-      rollouts.starts,
-    );
+    return inconclusive(`A ${100 * COVERAGE_LEVEL} % interval needs at least 19 samples, there are ${rollouts.samples}.`, rollouts.starts);
   const found = coverage.overall.find(({ horizon, level }) => horizon === test.horizon && level === COVERAGE_LEVEL)!;
-  return { kind: 'measured', interval: found, n: rollouts.starts };
+  return measured(found, rollouts.starts);
 }
 
 function findEffect(measure: 'effectR2' | 'direction', effects: GapMeasurements['effects']): Finding {
-  if (effects === null) return absent('NOT_APPLICABLE', 'No counterfactuals were executed.', 0);
-  if (effects.effectivePairs === 0) return absent('INCONCLUSIVE', 'No alternative action changed anything in truth.', effects.starts);
-  return { kind: 'measured', interval: effects[measure], n: effects.starts, horizon: effects.horizon };
+  if (effects === null) return notApplicable('No counterfactuals were executed.', 0);
+  if (effects.effectivePairs === 0) return inconclusive('No alternative action changed anything in truth.', effects.starts);
+  return measured(effects[measure], effects.starts, { horizon: effects.horizon });
 }
 
 function findBias(returns: GapMeasurements['returns']): Finding {
-  if (returns === null) return absent('NOT_APPLICABLE', 'No returns were compared.', 0);
-  if (returns.relativeBias === null) return absent('NOT_APPLICABLE', 'No expert and random returns to measure the bias by.', returns.count);
-  const measured: Finding = { kind: 'measured', interval: returns.relativeBias, n: returns.count };
-  if (returns.policySpan === null || returns.policySpan >= SMALLEST_POLICY_SPAN) return measured;
-  return { ...measured, doubt: 'The policies’ true returns lie too close together.' };
-}
-
-function absent(verdict: 'INCONCLUSIVE' | 'NOT_APPLICABLE', reason: string, n: number): Finding {
-  return { kind: 'absent', verdict, reason, n };
+  if (returns === null) return notApplicable('No returns were compared.', 0);
+  if (returns.relativeBias === null) return notApplicable('No expert and random returns to measure the bias by.', returns.count);
+  const isNarrow = returns.policySpan !== null && returns.policySpan < SMALLEST_POLICY_SPAN;
+  return measured(returns.relativeBias, returns.count, isNarrow ? { doubt: 'The policies’ true returns lie too close together.' } : {});
 }

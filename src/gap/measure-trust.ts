@@ -1,10 +1,9 @@
 /** Everything a manifest says under `trust`, measured on episodes that the model never saw. */
 import type { Transitions } from '../data/transitions.ts';
 import type { Rng } from '../math/rng.ts';
-import { TaskEnv } from '../task/task-env.ts';
+import type { TaskEnv } from '../task/task-env.ts';
 import { calibrateDrift, type DriftCalibrationOptions, fewestDriftSteps } from '../twin/calibrate-drift.ts';
 import { measureFamiliarity } from '../world-model/familiarity.ts';
-import { ModelDynamics } from '../world-model/model-dynamics.ts';
 import { predictOneStep } from '../world-model/one-step.ts';
 import type { Trust, TrustHorizon } from '../world-model/trust.ts';
 import type { WorldModel } from '../world-model/world-model.ts';
@@ -13,6 +12,7 @@ import { squaredErrors } from './error-over-horizon.ts';
 import { drawHeldOut } from './held-out.ts';
 import { pairRollouts } from './pair-rollouts.ts';
 import { gapDefaults } from './run-gap.ts';
+import { modelSubject } from './subject.ts';
 import { horizonAlone, trustHorizon } from './trust-horizon.ts';
 
 export interface MeasureTrustOptions extends DriftCalibrationOptions {
@@ -51,7 +51,7 @@ async function horizonOf({ truth, model, training, heldOut, rng, ...settings }: 
   const { task } = truth;
   const { rollouts } = await pairRollouts({
     truth,
-    subject: async (lanes) => new TaskEnv(task, new ModelDynamics(task, model, lanes), lanes),
+    subject: modelSubject(task, model),
     heldOut: drawHeldOut(task, heldOut, starts, horizon, rng),
     training,
     all: heldOut,

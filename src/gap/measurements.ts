@@ -1,4 +1,5 @@
 import type { Rng } from '../math/rng.ts';
+import type { AxisResult } from './axis.ts';
 import { type ResamplePlan, resamplePlan } from './bootstrap.ts';
 import { type CounterfactualEffects, type Counterfactuals, counterfactualEffects } from './counterfactual.ts';
 import { type CoverageTable, coverageOf, RELIABILITY_LEVELS, widestLevel } from './coverage.ts';
@@ -32,6 +33,8 @@ export interface GapInput {
   /** Absent where truth cannot branch. */
   readonly counterfactuals?: Counterfactuals;
   readonly returns?: PairedReturns;
+  /** What the axes found, by name. */
+  readonly axes?: Readonly<Record<string, AxisResult>>;
   readonly metadata: GapMetadata;
   /** Of the bootstrap. */
   readonly rng: Rng;

@@ -5,14 +5,15 @@ import type { Rng } from '../math/rng.ts';
 import type { TaskEnv } from '../task/task-env.ts';
 import { predictedEntries } from '../world-model/contract.ts';
 import type { HeldOut } from './held-out.ts';
-import { playMean } from './pair-rollouts.ts';
 import type { Intervention, ParameterRollouts } from './parameter-effect.ts';
+import { type Player, playerOf, playMean } from './play.ts';
+import { type Subject, withPlayer } from './subject.ts';
 
 export interface InterventionOptions {
   /** Truth of a task whose state carries the parameters (`conditionOn`), without wrappers; owned by the caller. */
   readonly truth: TaskEnv;
-  /** Makes the subject, of the same task, with this many lanes. */
-  readonly subject: (lanes: number) => Promise<TaskEnv>;
+  /** Of the same task. */
+  readonly subject: Subject;
   readonly heldOut: HeldOut;
   readonly interventions: readonly Intervention[];
   /** float64 `[size]`, see `ParameterRollouts`. */
@@ -29,29 +30,27 @@ export interface InterventionOptions {
 export async function playInterventions(options: InterventionOptions): Promise<ParameterRollouts> {
   const { truth, heldOut, interventions, samples, scale } = options;
   const plans = interventions.map((intervention) => intervened(truth, heldOut, intervention));
-  const dream = await options.subject(heldOut.starts * samples);
   const seed = options.rng.integer(1 << 20) * 64;
-  const truthBranches: Float64Array[] = [];
-  const imaginedBranches: Float64Array[] = [];
-  try {
-    for (const plan of plans) {
-      truthBranches.push(await playMean(truth, plan, 1, seed));
-      imaginedBranches.push(await playMean(dream, plan, samples, seed));
-    }
-    return {
-      entries: predictedEntries(truth.task),
-      starts: heldOut.starts,
-      horizon: heldOut.horizon,
-      interventions,
-      truthBase: await playMean(truth, heldOut, 1, seed),
-      imaginedBase: await playMean(dream, heldOut, samples, seed),
-      truthBranches,
-      imaginedBranches,
-      scale,
-    };
-  } finally {
-    await dream.close();
-  }
+  const branches = async (player: Player, copies: number) => {
+    const found: Float64Array[] = [];
+    for (const plan of [heldOut, ...plans]) found.push(await playMean(player, plan, copies, seed));
+    return found;
+  };
+  const [truthBase, ...truthBranches] = await branches(playerOf(truth), 1);
+  const [imaginedBase, ...imaginedBranches] = await withPlayer(options.subject, heldOut.starts * samples, (dream) =>
+    branches(dream, samples),
+  );
+  return {
+    entries: predictedEntries(truth.task),
+    starts: heldOut.starts,
+    horizon: heldOut.horizon,
+    interventions,
+    truthBase: truthBase!,
+    imaginedBase: imaginedBase!,
+    truthBranches,
+    imaginedBranches,
+    scale,
+  };
 }
 
 /** The same starts in the changed world. */

@@ -1,13 +1,17 @@
 /** The everyday gap suite, from held-out episodes to a report. */
+import type { PhysicsEngine } from '../core/physics-world.ts';
 import type { Transitions } from '../data/transitions.ts';
-import type { Rng } from '../math/rng.ts';
+import { Rng } from '../math/rng.ts';
 import type { TaskEnv } from '../task/task-env.ts';
+import type { Axis, AxisResult } from './axis.ts';
+import { DEFAULT_RESAMPLES } from './bootstrap.ts';
 import type { Counterfactuals } from './counterfactual.ts';
 import { type GapReport, gapReport } from './gap-report.ts';
 import { drawHeldOut, type HeldOut } from './held-out.ts';
 import type { GapMetadata } from './measurements.ts';
 import { pairRollouts, playCounterfactuals } from './pair-rollouts.ts';
 import type { PairedReturns } from './return-comparison.ts';
+import type { Subject } from './subject.ts';
 
 export interface GapSettings {
   readonly starts: number;
@@ -32,8 +36,10 @@ export const gapDefaults: GapSettings = {
 export interface RunGapOptions {
   /** Truth without wrappers; owned by the caller. */
   readonly truth: TaskEnv;
-  /** Makes the subject with this many lanes. */
-  readonly subject: (lanes: number) => Promise<TaskEnv>;
+  /** Closed by the caller. */
+  readonly subject: Subject;
+  /** Axes measured beside, and the engine of truth that they ask. Default none. */
+  readonly axes?: { readonly list: readonly Axis[]; readonly engine: PhysicsEngine };
   /** Episodes the subject has never seen. */
   readonly heldOut: Transitions;
   /** What it was trained on: the linear reference gets the same. */
@@ -47,12 +53,12 @@ export interface RunGapOptions {
 
 /** @throws DATA_INVALID when the held-out episodes are too short or too few. */
 export async function runGap(options: RunGapOptions): Promise<GapReport> {
-  const { truth, subject, rng } = options;
+  const { truth, rng } = options;
   const settings = options.settings ?? gapDefaults;
   const heldOut = drawHeldOut(truth.task, options.heldOut, settings.starts, settings.horizon, rng);
   const { rollouts } = await pairRollouts({
     truth,
-    subject,
+    subject: options.subject,
     heldOut,
     training: options.training,
     all: options.heldOut,
@@ -60,14 +66,35 @@ export async function runGap(options: RunGapOptions): Promise<GapReport> {
     rng,
     onProgress: (done, of) => options.onProgress?.('rollouts', done, of),
   });
-  const counterfactuals = await executeCounterfactuals(options, settings, rollouts.scale as Float64Array);
+  const scale = rollouts.scale as Float64Array;
+  const counterfactuals = await executeCounterfactuals(options, settings, scale);
   return gapReport({
     rollouts,
     counterfactuals,
+    axes: await measureAxes(options, settings, scale),
     ...(options.returns ? { returns: options.returns } : {}),
     metadata: options.metadata,
     rng,
   });
+}
+
+/** Each axis draws from a stream of its own, so that none shifts another. */
+async function measureAxes(options: RunGapOptions, { samples }: GapSettings, scale: Float64Array): Promise<Record<string, AxisResult>> {
+  const { axes, rng, onProgress, ...parts } = options;
+  const results: Record<string, AxisResult> = {};
+  if (!axes) return results;
+  const seed = rng.uint32();
+  for (const [i, axis] of axes.list.entries())
+    results[axis.name] = await axis.measure({
+      ...parts,
+      engine: axes.engine,
+      scale,
+      samples,
+      rng: new Rng(seed, i),
+      resamples: DEFAULT_RESAMPLES,
+      onProgress: (stage, done, of) => onProgress?.(`${axis.name}, ${stage}`, done, of),
+    });
+  return results;
 }
 
 /** Alternatives are what the agent did from other moments, so they stay within what it might do. */

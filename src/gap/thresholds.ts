@@ -6,6 +6,7 @@ export type Verdict = 'PASS' | 'FAIL' | 'INCONCLUSIVE' | 'NOT_APPLICABLE';
 /** What an interval must satisfy, as a whole: the unlucky bound counts, not the measured value. */
 export type Bound =
   | { readonly kind: 'atLeast'; readonly value: number }
+  | { readonly kind: 'atMost'; readonly value: number }
   | { readonly kind: 'within'; readonly low: number; readonly high: number }
   | { readonly kind: 'magnitudeAtMost'; readonly value: number };
 
@@ -15,10 +16,14 @@ export type Measure = 'skill' | 'coverage' | 'effectR2' | 'direction' | 'returnB
 export interface GapTest {
   readonly id: string;
   readonly title: string;
-  readonly measure: Measure;
   /** Control steps ahead. */
   readonly horizon?: number;
   readonly bound: Bound;
+}
+
+/** One that is read off paired rollouts, executed counterfactuals or paired returns. */
+export interface PairedTest extends GapTest {
+  readonly measure: Measure;
 }
 
 /** Central interval whose coverage is tested. */
@@ -27,10 +32,10 @@ export const COVERAGE_LEVEL = 0.9;
 export const SMALLEST_POLICY_SPAN = 0.2;
 
 /**
- * The tests and what passes: the one place thresholds live.
+ * The tests of paired rollouts and what passes; each axis has its own beside them.
  * H4 is a first, wider gate than suite version 1 (.85–.95), which comes with its regression ECE, PIT and CRPS.
  */
-export const GAP_TESTS: readonly GapTest[] = [
+export const GAP_TESTS: readonly PairedTest[] = [
   { id: 'H1', title: 'Prediction skill', measure: 'skill', horizon: 10, bound: { kind: 'atLeast', value: 0.8 } },
   { id: 'H1', title: 'Prediction skill', measure: 'skill', horizon: 40, bound: { kind: 'atLeast', value: 0.5 } },
   { id: 'H4', title: 'Coverage of the 90 % interval', measure: 'coverage', horizon: 1, bound: { kind: 'within', low: 0.8, high: 0.97 } },
@@ -46,6 +51,8 @@ export function meets(bound: Bound, { low, high }: Interval): boolean {
   switch (bound.kind) {
     case 'atLeast':
       return low >= bound.value;
+    case 'atMost':
+      return high <= bound.value;
     case 'within':
       return low >= bound.low && high <= bound.high;
     case 'magnitudeAtMost':
@@ -60,6 +67,8 @@ export function boundText(bound: Bound): string {
   switch (bound.kind) {
     case 'atLeast':
       return `≥ ${bound.value}`;
+    case 'atMost':
+      return `≤ ${bound.value}`;
     case 'within':
       return `${bound.low} to ${bound.high}`;
     case 'magnitudeAtMost':
@@ -74,6 +83,8 @@ export function boundEnds(bound: Bound): { low: number | null; high: number | nu
   switch (bound.kind) {
     case 'atLeast':
       return { low: bound.value, high: null };
+    case 'atMost':
+      return { low: null, high: bound.value };
     case 'within':
       return { low: bound.low, high: bound.high };
     case 'magnitudeAtMost':

@@ -5,10 +5,9 @@ import { TransitionRecorder } from '../../src/data/transitions.ts';
 import { gapReport } from '../../src/gap/gap-report.ts';
 import { drawHeldOut } from '../../src/gap/held-out.ts';
 import { pairRollouts } from '../../src/gap/pair-rollouts.ts';
+import { modelSubject } from '../../src/gap/subject.ts';
 import { registry } from '../../src/index.ts';
 import { Rng } from '../../src/math/rng.ts';
-import { TaskEnv } from '../../src/task/task-env.ts';
-import { ModelDynamics } from '../../src/world-model/model-dynamics.ts';
 import type { WorldModel } from '../../src/world-model/world-model.ts';
 import { manifestFor } from '../contracts/stub-backends.ts';
 
@@ -31,7 +30,7 @@ describe('a model that breaks down', () => {
     const rng = new Rng(1);
     const { rollouts } = await pairRollouts({
       truth,
-      subject: async (lanes) => new TaskEnv(task, new ModelDynamics(task, nonsense, lanes), lanes),
+      subject: modelSubject(task, nonsense),
       heldOut: drawHeldOut(task, data, 32, 10, rng),
       training: data,
       all: data,

@@ -1,14 +1,12 @@
 import { expect } from 'chai';
 import type { Transitions } from '../../src/data/transitions.ts';
-import { breakModel, type GapReport, negativeControls, runGap } from '../../src/gap/index.ts';
+import { breakSubject, type ControlParts, type GapReport, modelSubject, negativeControls, runGap } from '../../src/gap/index.ts';
 import { Rng } from '../../src/math/rng.ts';
 import { nodeRuntime } from '../../src/onnx/index.ts';
 import { rapierEngine } from '../../src/physics/rapier-engine.ts';
 import { conditionOn } from '../../src/task/condition.ts';
-import { TaskEnv } from '../../src/task/task-env.ts';
 import { ensembleDefaults } from '../../src/world-model/ensemble.ts';
 import { fitEnsemble } from '../../src/world-model/fit-ensemble.ts';
-import { ModelDynamics } from '../../src/world-model/model-dynamics.ts';
 import { openModel } from '../../src/world-model/model-folder.ts';
 import { trainEnsemble } from '../../src/world-model/train-ensemble.ts';
 import type { PredictionInput, WorldModel } from '../../src/world-model/world-model.ts';
@@ -16,6 +14,10 @@ import { manifestFor, StubModel } from '../contracts/stub-backends.ts';
 import { walker } from '../contracts/stub-tasks.ts';
 import { oracle, pendulum, swings } from './pendulums.ts';
 import { metadata } from './synthetic.ts';
+
+/** The model of a subject broken on purpose. */
+const breakModel = (subject: string, model: WorldModel, parts: ControlParts): WorldModel =>
+  breakSubject(subject, modelSubject(parts.task, model), parts).model!;
 
 const parts = async () => ({ task: pendulum, engine: await rapierEngine() });
 
@@ -153,7 +155,7 @@ describe('a model broken on purpose', () => {
       const truth = await oracle(16);
       const report = await runGap({
         truth,
-        subject: async (lanes) => new TaskEnv(pendulum, new ModelDynamics(pendulum, judged, lanes), lanes),
+        subject: modelSubject(pendulum, judged),
         heldOut,
         training: data,
         settings: {
@@ -185,17 +187,17 @@ describe('a model broken on purpose', () => {
     });
 
     it('action-blind, by C1', async () => {
-      expect(negativeControls['action-blind'].killedBy).to.equal('C1');
+      expect(negativeControls['action-blind']!.killedBy).to.equal('C1');
       expect(verdict(await judge('broken:action-blind', { samples: 2 }), 'C1')).to.match(/^FAIL/);
     });
 
     it('gravity-half, by H1', async () => {
-      expect(negativeControls['gravity-half'].killedBy).to.equal('H1');
+      expect(negativeControls['gravity-half']!.killedBy).to.equal('H1');
       expect(verdict(await judge('broken:gravity-half', { samples: 1 }), 'H1', 10)).to.match(/^FAIL/);
     });
 
     it('overconfident, by H4 at every horizon', async () => {
-      expect(negativeControls.overconfident.killedBy).to.equal('H4');
+      expect(negativeControls.overconfident!.killedBy).to.equal('H4');
       const report = await judge('broken:overconfident');
       for (const horizon of [1, 10]) expect(verdict(report, 'H4', horizon)).to.match(/^FAIL/);
     });

@@ -5,6 +5,7 @@ import {
   allSquaredErrors,
   counterfactualEffects,
   drawHeldOut,
+  envSubject,
   type HeldOut,
   normalisedError,
   pairRollouts,
@@ -16,7 +17,7 @@ import {
 import { Rng } from '../../src/math/rng.ts';
 import { TaskEnv } from '../../src/task/task-env.ts';
 import { bareTask } from '../contracts/stub-tasks.ts';
-import { oracle, pendulum, persistence, swings } from './pendulums.ts';
+import { asSubject, oracle, pendulum, persistence, swings } from './pendulums.ts';
 
 describe('paired rollouts', () => {
   const starts = 20;
@@ -32,7 +33,7 @@ describe('paired rollouts', () => {
   after(() => truth.close());
 
   const pair = (subject: typeof oracle, samples = 1) =>
-    pairRollouts({ truth, subject, heldOut, training: data, all: data, samples, rng: new Rng(2) });
+    pairRollouts({ truth, subject: asSubject(subject), heldOut, training: data, all: data, samples, rng: new Rng(2) });
   const plan = resamplePlan(starts, new Rng(3), 200);
 
   it('repeat what was recorded, in truth', async () => {
@@ -140,7 +141,7 @@ describe('paired rollouts', () => {
     const env = async (lanes: number) => new TaskEnv(pushed, dynamics, lanes);
     const { rollouts } = await pairRollouts({
       truth: await env(4),
-      subject: env,
+      subject: envSubject('pushed', pushed, env),
       heldOut: drawHeldOut(pushed, all, 10, 2, new Rng(1)),
       training: all,
       all,
@@ -159,7 +160,7 @@ describe('paired rollouts', () => {
       const rng = new Rng(9);
       const alternatives = Array.from({ length: 4 }, () => Float64Array.from(heldOut.action, () => Math.fround(rng.uniform(-2, 2))));
       const scale = predictedScale(pendulum, data);
-      const played = await playCounterfactuals({ truth, subject, heldOut, scale, alternatives, samples, rng });
+      const played = await playCounterfactuals({ truth, subject: asSubject(subject), heldOut, scale, alternatives, samples, rng });
       return { played, ...counterfactualEffects(played, plan) };
     };
 
@@ -179,7 +180,15 @@ describe('paired rollouts', () => {
 
     it('packs branch k of a start behind that start', async () => {
       const { played } = await effects(oracle);
-      const { rollouts } = await pairRollouts({ truth, subject: oracle, heldOut, training: data, all: data, samples: 1, rng: new Rng(1) });
+      const { rollouts } = await pairRollouts({
+        truth,
+        subject: asSubject(oracle),
+        heldOut,
+        training: data,
+        all: data,
+        samples: 1,
+        rng: new Rng(1),
+      });
       for (let start = 0; start < starts; start++) {
         const end = (start * (horizon + 1) + horizon) * 2;
         expect([...played.truthBase.subarray(2 * start, 2 * start + 2)]).to.deep.equal([...rollouts.truth.subarray(end, end + 2)]);

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { layOut } from '../../src/core/state-spec.ts';
 import type { Transitions } from '../../src/data/transitions.ts';
-import { drawHeldOut, type ParameterRollouts, parameterEffects, playInterventions, resamplePlan } from '../../src/gap/index.ts';
+import { drawHeldOut, envSubject, type ParameterRollouts, parameterEffects, playInterventions, resamplePlan } from '../../src/gap/index.ts';
 import { registry } from '../../src/index.ts';
 import { Rng } from '../../src/math/rng.ts';
 import { rapierEngine } from '../../src/physics/rapier-engine.ts';
@@ -74,7 +74,7 @@ describe('interventions executed on a pendulum', () => {
     const interventions = parameters.map((parameter) => ({ parameter, factor: 2 }));
     const rollouts = await playInterventions({
       truth,
-      subject,
+      subject: envSubject('pendulum', task, subject),
       heldOut,
       interventions,
       scale: Float64Array.of(1, 1),

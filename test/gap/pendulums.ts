@@ -1,6 +1,7 @@
 /** Pendulums to measure gaps on: data spread over all angles and speeds, truth itself as a subject, one that never moves. */
 import type { Dynamics } from '../../src/core/dynamics.ts';
 import { TransitionRecorder, type Transitions } from '../../src/data/transitions.ts';
+import { envSubject, type OpenEnv, type Subject } from '../../src/gap/index.ts';
 import { registry } from '../../src/index.ts';
 import { Rng } from '../../src/math/rng.ts';
 import { TaskEnv } from '../../src/task/task-env.ts';
@@ -42,3 +43,5 @@ export const persistence = async (lanes: number): Promise<TaskEnv> => {
   };
   return new TaskEnv(pendulum, still, lanes);
 };
+
+export const asSubject = (open: OpenEnv): Subject => envSubject('a pendulum', pendulum, open);

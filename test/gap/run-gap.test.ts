@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import type { Transitions } from '../../src/data/transitions.ts';
-import { gapDefaults, runGap } from '../../src/gap/index.ts';
+import { gapDefaults, type OpenEnv, runGap } from '../../src/gap/index.ts';
 import { Rng } from '../../src/math/rng.ts';
 import { codeOf } from '../contracts/env-contract.ts';
-import { oracle, pendulum, persistence, swings } from './pendulums.ts';
+import { asSubject, oracle, pendulum, persistence, swings } from './pendulums.ts';
 import { metadata } from './synthetic.ts';
 
 const settings = { starts: 40, horizon: 10, samples: 1, counterfactualStarts: 12, alternatives: 3, counterfactualHorizon: 6 };
@@ -16,10 +16,10 @@ describe('the everyday gap suite', () => {
     training = await swings(6, 20, 16);
   });
 
-  const run = async (subject: typeof oracle, parts: Partial<Parameters<typeof runGap>[0]> = {}) => {
+  const run = async (subject: OpenEnv, parts: Partial<Parameters<typeof runGap>[0]> = {}) => {
     const truth = await oracle(4);
     try {
-      return await runGap({ truth, subject, heldOut: data, training, settings, metadata, rng: new Rng(7), ...parts });
+      return await runGap({ truth, subject: asSubject(subject), heldOut: data, training, settings, metadata, rng: new Rng(7), ...parts });
     } finally {
       await truth.close();
     }
@@ -67,7 +67,7 @@ describe('the everyday gap suite', () => {
 
   it('leaves truth open for its owner', async () => {
     const truth = await oracle(4);
-    await runGap({ truth, subject: persistence, heldOut: data, training, settings, metadata, rng: new Rng(7) });
+    await runGap({ truth, subject: asSubject(persistence), heldOut: data, training, settings, metadata, rng: new Rng(7) });
     await truth.reset({ mask: new Uint8Array(4).fill(1), seeds: Float64Array.of(1, 2, 3, 4) });
     await truth.step(new Float32Array(4), new Uint8Array(4).fill(1));
     expect(truth.task).to.equal(pendulum);

@@ -5,14 +5,12 @@ import { randomPolicy } from '../../../agents/index.ts';
 import { writeFileAtomically } from '../../data/atomic-file.ts';
 import { recordEpisode } from '../../data/record.ts';
 import { readTransitions, TransitionRecorder, type Transitions, transitionsHash } from '../../data/transitions.ts';
-import { breakModel, type GapReport, gapDefaults, momentsOf, runGap } from '../../gap/index.ts';
+import { breakSubject, type GapReport, gapDefaults, modelSubject, momentsOf, runGap, type Subject } from '../../gap/index.ts';
 import { registry } from '../../index.ts';
 import { Rng } from '../../math/rng.ts';
 import { rapierEngine } from '../../physics/rapier-engine.ts';
 import { renderReport } from '../../report/index.ts';
 import type { AnyTask } from '../../task/task.ts';
-import { TaskEnv } from '../../task/task-env.ts';
-import { ModelDynamics } from '../../world-model/model-dynamics.ts';
 import type { WorldModel } from '../../world-model/world-model.ts';
 import { type Condition, type ConditionedTask, conditionedTask, conditionOption } from '../condition.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -61,7 +59,8 @@ async function gap(options: GapOptions): Promise<number> {
   const folder = resolve(options.model);
   const conditioned = conditionedTask(options.env ?? envOfModel(folder), options.condition);
   const { task } = conditioned;
-  const model = await subjectOf(task, await registry.loadModel(task, folder), options.subject);
+  const model = await registry.loadModel(task, folder);
+  const subject = await subjectOf(modelSubject(task, model), options.subject);
   const heldOut = await heldOutOf(conditioned, folder, options, screen);
   const training = dataBeside(task, folder, 'training.bin', options.training);
   const truth = await registry.truth(task, 16);
@@ -69,14 +68,14 @@ async function gap(options: GapOptions): Promise<number> {
   const description = await describeRun({ command: commandLine('gap', given), seeds: [options.seed], config: { ...options } });
   const report = await runGap({
     truth,
-    subject: async (lanes) => new TaskEnv(task, new ModelDynamics(task, model, lanes), lanes),
+    subject,
     heldOut,
     training: training ?? heldOut,
     settings: { ...gapDefaults, samples: options.samples },
     metadata: {
       ...metadataOf(description),
       task: task.id,
-      model: model.manifest.name,
+      model: subject.name,
       dataHash: transitionsHash(heldOut),
       controlDt_s: task.controlDt_s,
       ...trainingStepsOf(model, training),
@@ -85,7 +84,7 @@ async function gap(options: GapOptions): Promise<number> {
     onProgress: (stage, done, of) => screen.progress({ stage: `gap: ${stage}`, done, of }),
   });
   await truth.close();
-  await model.close();
+  await subject.close();
   screen.settle();
   if (options.out !== undefined) write(resolve(options.out), report, task);
   screen.result(report, prose(report, options.out));
@@ -99,8 +98,8 @@ function trainingStepsOf(model: WorldModel, training: Transitions | undefined): 
   return trainingSteps === undefined ? {} : { trainingSteps };
 }
 
-async function subjectOf(task: AnyTask, model: WorldModel, subject: string): Promise<WorldModel> {
-  return subject === 'model' ? model : breakModel(subject, model, { task, engine: await rapierEngine() });
+async function subjectOf(whole: Subject, asked: string): Promise<Subject> {
+  return asked === 'model' ? whole : breakSubject(asked, whole, { task: whole.task, engine: await rapierEngine() });
 }
 
 function dataBeside(task: AnyTask, folder: string, name: string, given: string | undefined): Transitions | undefined {
