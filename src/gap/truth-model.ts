@@ -38,7 +38,7 @@ export class TruthModel implements WorldModel {
       mean.set(this.physics.next(own!, about!, command!), row * size);
     }
     const { noise } = this;
-    if (!noise) return { sample: mean, mean };
+    if (!noise) return { sample: mean, mean: mean.slice() };
     const scale = Float32Array.from(mean, (_, i) => noise[i % size]!);
     return { sample: mean.map((value, i) => value + scale[i]! * drawn[i]!), mean, scale };
   }

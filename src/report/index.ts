@@ -1,3 +1,4 @@
+export * from './junit.ts';
 export { type LearningInput, renderLearning } from './render-learning.ts';
 export { type PlansInput, renderPlans } from './render-plans.ts';
 export { renderReport } from './render-report.ts';

@@ -5,15 +5,16 @@ import { randomPolicy } from '../../../agents/index.ts';
 import { writeFileAtomically } from '../../data/atomic-file.ts';
 import { recordEpisode } from '../../data/record.ts';
 import { readTransitions, TransitionRecorder, type Transitions, transitionsHash } from '../../data/transitions.ts';
-import { breakSubject, type GapReport, gapDefaults, modelSubject, momentsOf, runGap, type Subject } from '../../gap/index.ts';
+import { GroundtwinError } from '../../errors.ts';
+import { type GapReport, gapDefaults, momentsOf, runGap } from '../../gap/index.ts';
 import { registry } from '../../index.ts';
 import { Rng } from '../../math/rng.ts';
-import { rapierEngine } from '../../physics/rapier-engine.ts';
-import { renderReport } from '../../report/index.ts';
+import { renderJunit, renderReport } from '../../report/index.ts';
 import type { AnyTask } from '../../task/task.ts';
 import type { WorldModel } from '../../world-model/world-model.ts';
 import { type Condition, type ConditionedTask, conditionedTask, conditionOption } from '../condition.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { openSubject, subjectForms } from '../gap-subject.ts';
 import { metadataOf } from '../main-job.ts';
 import { envOfModel, modelEnvOption } from '../model-env.ts';
 import { count, type Finish, withCommon } from '../options.ts';
@@ -24,25 +25,22 @@ interface GapOptions {
   readonly json?: boolean;
   readonly seed: number;
   readonly env?: string;
-  readonly model: string;
-  readonly subject: string;
+  readonly model?: string;
+  readonly subject?: string;
   readonly data?: string;
   readonly training?: string;
   readonly samples: number;
   readonly out?: string;
+  readonly junit?: string;
   readonly condition?: Condition;
 }
 
 export function addGap(program: Command, finish: Finish): void {
   withCommon(program.command('gap'), { seed: true })
-    .description('measure how far a model may be trusted; exit code 3 unless it passes')
-    .requiredOption('--model <folder>', 'the model')
+    .description('measure how far a model, or whatever else stands for truth, may be trusted; exit code 3 unless it passes')
+    .option('--model <folder>', 'the model')
     .addOption(modelEnvOption())
-    .option(
-      '--subject <name>',
-      "'model', or a model broken on purpose: broken:action-blind, broken:gravity-half, broken:overconfident (@severity)",
-      'model',
-    )
+    .option('--subject <name>', `who is measured: ${subjectForms} (default: the model)`)
     .option('--data <file>', "held-out episodes (default: held-out.bin beside the model's folder, else random episodes recorded now)")
     .option(
       '--training <file>',
@@ -50,17 +48,17 @@ export function addGap(program: Command, finish: Finish): void {
     )
     .option('--samples <n>', 'imagined draws a start', count, gapDefaults.samples)
     .option('--out <folder>', 'where gap.json and report.html go')
+    .option('--junit <file>', 'the rows for a build server, as JUnit XML')
     .addOption(conditionOption())
     .action(async (options: GapOptions) => finish(await gap(options)));
 }
 
 async function gap(options: GapOptions): Promise<number> {
   const screen = terminal(options.json ?? false);
-  const folder = resolve(options.model);
-  const conditioned = conditionedTask(options.env ?? envOfModel(folder), options.condition);
+  const folder = options.model === undefined ? undefined : resolve(options.model);
+  const conditioned = conditionedTask(options.env ?? envOf(folder), options.condition);
   const { task } = conditioned;
-  const model = await registry.loadModel(task, folder);
-  const subject = await subjectOf(modelSubject(task, model), options.subject);
+  const subject = await openSubject(task, folder, options.subject);
   const heldOut = await heldOutOf(conditioned, folder, options, screen);
   const training = dataBeside(task, folder, 'training.bin', options.training);
   const truth = await registry.truth(task, 16);
@@ -71,14 +69,14 @@ async function gap(options: GapOptions): Promise<number> {
     subject,
     heldOut,
     training: training ?? heldOut,
-    settings: { ...gapDefaults, samples: options.samples },
+    settings: { ...gapDefaults, samples: saysMore(subject.model) ? options.samples : 1 },
     metadata: {
       ...metadataOf(description),
       task: task.id,
       model: subject.name,
       dataHash: transitionsHash(heldOut),
       controlDt_s: task.controlDt_s,
-      ...trainingStepsOf(model, training),
+      ...trainingStepsOf(subject.model, training),
     },
     rng: new Rng(options.seed, 1),
     onProgress: (stage, done, of) => screen.progress({ stage: `gap: ${stage}`, done, of }),
@@ -87,27 +85,40 @@ async function gap(options: GapOptions): Promise<number> {
   await subject.close();
   screen.settle();
   if (options.out !== undefined) write(resolve(options.out), report, task);
+  if (options.junit !== undefined) writeFileAtomically(resolve(options.junit), renderJunit(report));
   screen.result(report, prose(report, options.out));
   return report.verdict === 'PASS' ? exitCodes.ok : exitCodes.threshold;
 }
 
 /** What the model says it learned from, else what is known of it; random episodes recorded for lack of better are not that. */
-function trainingStepsOf(model: WorldModel, training: Transitions | undefined): { trainingSteps?: number } {
-  const stated = model.manifest.training?.transitions;
+function trainingStepsOf(model: WorldModel | undefined, training: Transitions | undefined): { trainingSteps?: number } {
+  const stated = model?.manifest.training?.transitions;
   const trainingSteps = typeof stated === 'number' ? stated : training?.count;
   return trainingSteps === undefined ? {} : { trainingSteps };
 }
 
-async function subjectOf(whole: Subject, asked: string): Promise<Subject> {
-  return asked === 'model' ? whole : breakSubject(asked, whole, { task: whole.task, engine: await rapierEngine() });
+/** Whether its draws differ. */
+function saysMore(model: WorldModel | undefined): boolean {
+  return model !== undefined && (model.manifest.members > 1 || model.manifest.noise.size > 0);
 }
 
-function dataBeside(task: AnyTask, folder: string, name: string, given: string | undefined): Transitions | undefined {
-  const path = given === undefined ? join(dirname(folder), name) : resolve(given);
-  return given !== undefined || existsSync(path) ? readTransitions(path, task) : undefined;
+function envOf(folder: string | undefined): string {
+  if (folder !== undefined) return envOfModel(folder);
+  throw new GroundtwinError('OPTION_INVALID', { who: 'gap', option: '--env', value: 'missing', allowed: 'given where no --model says it' });
 }
 
-async function heldOutOf({ task, ranges }: ConditionedTask, folder: string, options: GapOptions, screen: Terminal): Promise<Transitions> {
+function dataBeside(task: AnyTask, folder: string | undefined, name: string, given: string | undefined): Transitions | undefined {
+  if (given !== undefined) return readTransitions(resolve(given), task);
+  const path = folder && join(dirname(folder), name);
+  return path && existsSync(path) ? readTransitions(path, task) : undefined;
+}
+
+async function heldOutOf(
+  { task, ranges }: ConditionedTask,
+  folder: string | undefined,
+  options: GapOptions,
+  screen: Terminal,
+): Promise<Transitions> {
   const found = dataBeside(task, folder, 'held-out.bin', options.data);
   if (found) return found;
   screen.note('No held-out data given: recording random episodes on physics.');
