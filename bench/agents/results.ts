@@ -52,7 +52,7 @@ export function hashes(runs: readonly Run[]): string[] {
   });
 }
 
-function asked({ agent, env, engine, seed, config, evaluateEvery, starts }: Run): string {
+function asked({ agent, env, engine, variant, seed, config, evaluateEvery, starts }: Run): string {
   const sorted = Object.entries(config).sort(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify([agent, env, engine, seed, sorted, evaluateEvery, starts]);
+  return JSON.stringify([agent, env, engine, variant, seed, sorted, evaluateEvery, starts]);
 }

@@ -10,6 +10,8 @@ export interface Run<Config = object> {
   readonly agent: AgentName;
   readonly env: string;
   readonly engine: EngineName;
+  /** Of the same agent on the same task with other settings; absent = the usual ones. */
+  readonly variant?: string;
   readonly seed: number;
   /** With our names, also of an agent that is not ours; `steps` among them. */
   readonly config: Config & { readonly steps: number };
@@ -51,9 +53,9 @@ export interface Recorded extends Run, Played {
 /** First of the starts that are judged from; trainings begin theirs at 2³¹. */
 export const FIRST_START = 1_000_000;
 
-/** As in `ppo/Hopper-v0-3`, or `sb3-sac/CartPoleSwingUp-v0-mujoco-1`. */
-export function nameOf({ agent, env, engine, seed }: Pick<Run, 'agent' | 'env' | 'engine' | 'seed'>): string {
-  return `${agent}/${env}${engine === 'rapier' ? '' : `-${engine}`}-${seed}`;
+/** As in `ppo/Hopper-v0-3`, `sb3-sac/CartPoleSwingUp-v0-mujoco-1` or `mbpo/HalfCheetah-v0-long-2`. */
+export function nameOf({ agent, env, engine, variant, seed }: Pick<Run, 'agent' | 'env' | 'engine' | 'variant' | 'seed'>): string {
+  return `${agent}/${[env, ...(engine === 'rapier' ? [] : [engine]), ...(variant === undefined ? [] : [variant]), seed].join('-')}`;
 }
 
 /** File of the task with this id, from the repository root. */

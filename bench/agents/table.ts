@@ -1,5 +1,5 @@
 /** The trainings behind the figures of `npm run verify -- agents`, in the order in which they are made. */
-import { mbpoDefaults } from '../../agents/mbpo/config.ts';
+import { type MbpoConfig, mbpoDefaults } from '../../agents/mbpo/config.ts';
 import { type PetsConfig, petsDefaults } from '../../agents/pets/config.ts';
 import { type PpoConfig, ppoDefaults } from '../../agents/ppo/config.ts';
 import { redqSmall } from '../../agents/redq/config.ts';
@@ -9,7 +9,7 @@ export const seeds: readonly number[] = [1, 2, 3, 4, 5, 6, 7, 8];
 const starts = 10;
 
 /** Several seeds of one agent on one task. */
-export type Series = Pick<Run, 'agent' | 'env' | 'config' | 'evaluateEvery'> & Partial<Pick<Run, 'engine' | 'starts'>>;
+export type Series = Pick<Run, 'agent' | 'env' | 'config' | 'evaluateEvery'> & Partial<Pick<Run, 'engine' | 'variant' | 'starts'>>;
 
 /** Defaults of Stable-Baselines3, whose rate does not fall; one lane, as there. Normalisation is beside both. */
 const ppo: PpoConfig = { ...ppoDefaults, annealRate: false };
@@ -101,6 +101,29 @@ const dreams = (members: number, steps: number, rolloutsPerStep: number) => ({
   },
 });
 
+/** Trainings whose dreams are too long. */
+export const LONG = 'long';
+
+/** Contacts make what a model gets wrong grow fast: dreams of a few steps, or as many dreamed steps in ones that are too long. */
+const cheetahDreams = (length: number): MbpoConfig => ({
+  ...mbpoDefaults,
+  steps: 4000,
+  explorationSteps: 1000,
+  explorationHold: 1,
+  modelEvery: 250,
+  rolloutsPerStep: 400 / length,
+  rolloutLength: { first: length, last: length, from: 0, to: 1 },
+  updatesPerStep: 10,
+  model: {
+    ...mbpoDefaults.model,
+    ensemble: { ...mbpoDefaults.model.ensemble, members: 3 },
+    elites: 3,
+    freshUpdates: 1500,
+    warmUpdates: 500,
+  },
+  audit: null,
+});
+
 const mbpoSeries: readonly Series[] = [
   { env: 'CartPoleSwingUp-v0', evaluateEvery: 125, config: { ...mbpoDefaults, ...dreams(3, 100, 4), steps: 1250, audit: null } },
   {
@@ -116,6 +139,8 @@ const mbpoSeries: readonly Series[] = [
       audit: null,
     },
   },
+  { env: 'HalfCheetah-v0', evaluateEvery: 500, config: cheetahDreams(5) },
+  { env: 'HalfCheetah-v0', variant: LONG, evaluateEvery: 500, config: cheetahDreams(100) },
 ].map((series) => ({ agent: 'mbpo', ...series }));
 
 /** On the starts of the truth planner, which `agents.cem_ratio` compares with. */
@@ -153,8 +178,13 @@ export function inModelOn(env: string): readonly AgentName[] {
 }
 
 /** All of an agent on a task, by seed. @throws when the table has none. */
-export function runsOf(agent: AgentName, env: string, engine: Run['engine'] = 'rapier'): readonly Run[] {
-  const found = runs.filter((run) => run.agent === agent && run.env === env && run.engine === engine);
-  if (found.length === 0) throw new Error(`bench/agents/table.ts has no trainings of ${agent} on ${env} (${engine})`);
+export function runsOf(
+  agent: AgentName,
+  env: string,
+  { engine = 'rapier', variant }: Pick<Series, 'engine' | 'variant'> = {},
+): readonly Run[] {
+  const found = runs.filter((run) => run.agent === agent && run.env === env && run.engine === engine && run.variant === variant);
+  if (found.length === 0)
+    throw new Error(`bench/agents/table.ts has no trainings of ${agent} on ${env} (${engine}, ${variant ?? 'usual'})`);
   return found;
 }

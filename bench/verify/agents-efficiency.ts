@@ -52,7 +52,7 @@ async function keptOf(
   engine?: 'mujoco',
 ): Promise<Record<string, readonly Recorded[]>> {
   const all: Record<string, readonly Recorded[]> = {};
-  for (const agent of agents) all[agent] = await kept(runsOf(agent, env, engine), context);
+  for (const agent of agents) all[agent] = await kept(runsOf(agent, env, engine ? { engine } : {}), context);
   return all;
 }
 
