@@ -1,3 +1,5 @@
+import { bytesOf } from '../core/sections.ts';
+import { sha256Hex } from '../math/hash.ts';
 import type { TrustHorizon } from '../world-model/trust.ts';
 import { columnMeans, DEFAULT_RESAMPLES, type Interval, type ResamplePlan, resamplePlan } from './bootstrap.ts';
 import type { CoverageTable } from './coverage.ts';
@@ -26,7 +28,7 @@ import { type GapInput, type GapMeasurements, type GapMetadata, measure } from '
 import { checkRollouts, type Element, elementsOf } from './paired-rollouts.ts';
 import type { PairedReturns, ReturnComparison } from './return-comparison.ts';
 import { summarise } from './summary.ts';
-import { COVERAGE_LEVEL, type Verdict } from './thresholds.ts';
+import { COVERAGE_LEVEL, GAP_TESTS, type Verdict } from './thresholds.ts';
 import type { TrustFindings } from './trust-horizon.ts';
 
 export interface CoverageFigures extends IntervalFigures {
@@ -65,6 +67,13 @@ export interface GapReport {
   readonly validSteps: IntervalFigures & { readonly share: number };
   /** Steps that a dream can be trusted for, and the coverage of the 90 % interval by step that it was read off. */
   readonly trust: TrustHorizon & { readonly coverage: (FanFigures & { readonly steps: readonly number[] }) | null };
+  /** What reports of other subjects on the same starts are compared by. */
+  readonly perStart: {
+    /** sha256 of what truth did from all starts. */
+    readonly truth: string;
+    /** `error`: `[starts]`, root mean square over elements, in standard deviations. */
+    readonly horizons: readonly { readonly horizon: number; readonly error: readonly Figure[] }[];
+  };
   /** Null for a deterministic model. */
   readonly coverage: {
     readonly overall: readonly CoverageFigures[];
@@ -119,12 +128,23 @@ export function gapReport(input: GapInput): GapReport {
     samples: rollouts.samples,
     resamples,
     ...figures,
+    perStart: perStartFigures(measurements),
     skill: skillFigures(measurements.skill),
     trust: trustFigures(measurements.trust),
     coverage: coverageFigures(measurements.coverage),
     effects: effectFigures(measurements.effects),
     returns: returnFigures(input.returns, measurements.returns),
     axes: Object.fromEntries(Object.entries(input.axes ?? {}).map(([name, { figures }]) => [name, figures])),
+  };
+}
+
+function perStartFigures({ rollouts, errors }: GapMeasurements): GapReport['perStart'] {
+  const squares = normalisedSquares(rollouts, errors.model);
+  const horizons = GAP_TESTS.flatMap(({ measure, horizon }) => (measure === 'skill' && horizon! <= rollouts.horizon ? [horizon!] : []));
+  const starts = Array.from({ length: rollouts.starts }, (_, start) => start * (rollouts.horizon + 1));
+  return {
+    truth: sha256Hex(bytesOf(rollouts.truth)),
+    horizons: horizons.map((horizon) => ({ horizon, error: starts.map((row) => figure(Math.sqrt(squares[row + horizon]!))) })),
   };
 }
 

@@ -4,6 +4,7 @@ export * from './axis.ts';
 export * from './bootstrap.ts';
 export * from './calibrate-rollouts.ts';
 export * from './commanded-physics.ts';
+export * from './compare-reports.ts';
 export * from './controls/control.ts';
 export * from './counterfactual.ts';
 export * from './coverage.ts';

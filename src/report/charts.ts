@@ -248,6 +248,11 @@ export function trainingChart(label: string, curves: readonly Curve[], unit: str
   return curveChart(label, curves, 'steps', unit, []);
 }
 
+/** Errors of several subjects over seconds ahead. */
+export function comparisonChart(curves: readonly Curve[]): Markup {
+  return curveChart('Error in standard deviations over seconds ahead, of each subject', curves, 'seconds ahead', 'error (σ)', []);
+}
+
 /** One entry along a plan: as imagined and as executed. */
 export function pathChart(label: string, curves: readonly Curve[], quantity: string, goal: number): Markup {
   return curveChart(label, curves, 'steps', quantity, [{ name: 'goal', value: goal }]);

@@ -1,4 +1,5 @@
 export * from './junit.ts';
+export { type ComparedErrors, type ComparisonInput, letterOf, renderComparison } from './render-comparison.ts';
 export { type LearningInput, renderLearning } from './render-learning.ts';
 export { type PlansInput, renderPlans } from './render-plans.ts';
 export { renderReport } from './render-report.ts';

@@ -360,17 +360,38 @@ describe('the command line', () => {
       expect(json.code).to.equal(report.verdict === 'PASS' ? 0 : 3);
       expect(report).to.include({ kind: 'gapReport', samples: 2, starts: 256 });
       expect(report.metadata).to.include({ task: 'Pendulum-v0', trainingSteps: 1000 });
-      expect(report.metadata.command).to.equal(`groundtwin gap --seed 1 --subject model --samples 2 --model ${model}`);
+      expect(report.metadata.command).to.equal(`groundtwin gap --seed 1 --samples 2 --model ${model}`);
       expect(JSON.parse(readFileSync(join(out, 'gap.json'), 'utf8'))).to.deep.equal(report);
       expect(readFileSync(join(out, 'report.html'), 'utf8')).to.match(/^<!doctype html>/i);
 
       // Blind to actions, from the same held-out data: prose this time, and it must fail.
-      const blind = await groundtwin(['gap', '--model', model, '--samples', '2', '--subject', 'broken:action-blind', '--data', data]);
+      const [blindOut, junit] = [place.in('gap-blind'), place.in('rows.xml')];
+      const subject = ['--subject', 'broken:action-blind', '--data', data, '--out', blindOut, '--junit', junit];
+      const blind = await groundtwin(['gap', '--model', model, '--samples', '2', ...subject]);
+      expect(readFileSync(junit, 'utf8')).to.match(/name="C1 Effect of actions[^>]*><failure type="FAIL"/);
       expect(blind.code).to.equal(3);
       expect(blind.out).to.match(/^FAIL +C1 +Effect of actions/m);
       expect(blind.out).to.match(/^H4 at 1 steps: .*19 samples/m);
       expect(blind.out).to.match(/^Verdict: FAIL$/m);
-    }).timeout(60_000);
+
+      // Side by side: only of the same starts.
+      const whole = place.in('gap-whole');
+      await groundtwin(['gap', '--model', model, '--samples', '2', '--data', data, '--out', whole]);
+      const page = place.in('compared');
+      const compared = await groundtwin(['gap', '--compare', join(blindOut, 'gap.json'), whole, '--out', page]);
+      expect(compared.code, compared.err).to.equal(0);
+      expect(compared.out).to.match(/^B errs less than A 10 steps ahead on (1\.000|0\.9\d\d) /m);
+      expect(readFileSync(join(page, 'comparison.html'), 'utf8')).to.match(/^<!doctype html>/i);
+      expect(JSON.parse(readFileSync(join(page, 'comparison.json'), 'utf8')).kind).to.equal('gapComparison');
+      for (const [reports, why] of [
+        [[whole], /OPTION_INVALID: .*two or more/],
+        [[whole, place.in('nowhere.json')], /DATA_INVALID: .*no such file/],
+        [[whole, junit], /DATA_INVALID: .*no JSON/],
+        [[whole, join(model, 'manifest.json')], /DATA_INVALID: .*no gap report/],
+        [[whole, out], /OPTION_INVALID: .*same --data/],
+      ] as const)
+        expect((await groundtwin(['gap', '--compare', ...reports])).err).to.match(why);
+    }).timeout(90_000);
 
     it('says how much the model learned from, whatever lies beside it', async () => {
       const moved = place.in('moved', 'model');

@@ -12,6 +12,7 @@ import { Rng } from '../../math/rng.ts';
 import { renderJunit, renderReport } from '../../report/index.ts';
 import type { AnyTask } from '../../task/task.ts';
 import type { WorldModel } from '../../world-model/world-model.ts';
+import { compareGaps } from '../compare-gaps.ts';
 import { type Condition, type ConditionedTask, conditionedTask, conditionOption } from '../condition.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { openSubject, subjectForms } from '../gap-subject.ts';
@@ -32,6 +33,7 @@ interface GapOptions {
   readonly samples: number;
   readonly out?: string;
   readonly junit?: string;
+  readonly compare?: readonly string[];
   readonly condition?: Condition;
 }
 
@@ -49,12 +51,17 @@ export function addGap(program: Command, finish: Finish): void {
     .option('--samples <n>', 'imagined draws a start', count, gapDefaults.samples)
     .option('--out <folder>', 'where gap.json and report.html go')
     .option('--junit <file>', 'the rows for a build server, as JUnit XML')
+    .option(
+      '--compare <reports...>',
+      'gap.json of two or more subjects, side by side, instead of measuring one: the same starts, the first is what the others are held against',
+    )
     .addOption(conditionOption())
     .action(async (options: GapOptions) => finish(await gap(options)));
 }
 
 async function gap(options: GapOptions): Promise<number> {
   const screen = terminal(options.json ?? false);
+  if (options.compare) return compareGaps(options.compare, options.seed, options.out, screen);
   const folder = options.model === undefined ? undefined : resolve(options.model);
   const conditioned = conditionedTask(options.env ?? envOf(folder), options.condition);
   const { task } = conditioned;
