@@ -65,6 +65,13 @@ export function stepCount(text: string): number {
   return integer(text, fewestSteps, mostSteps);
 }
 
+/** Part of a whole: neither nothing nor all of it. */
+export function share(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value > 0 && value < 1)) throw new InvalidArgumentError('It must be a number above 0 and below 1.');
+  return value;
+}
+
 export function seedNumber(text: string): number {
   return integer(text, 0, 2 ** 32 - 1);
 }

@@ -13,6 +13,7 @@ export * from './figures.ts';
 export * from './gap-report.ts';
 export * from './gap-rows.ts';
 export * from './held-out.ts';
+export * from './identify/index.ts';
 export * from './imagine.ts';
 export * from './linear-reference.ts';
 export * from './measure-trust.ts';

@@ -8,6 +8,7 @@ import { addDoctor } from './doctor.ts';
 import { addEval } from './eval.ts';
 import { addExport } from './export.ts';
 import { addGap } from './gap.ts';
+import { addIdentify } from './identify.ts';
 import { addImagine } from './imagine.ts';
 import { addImport } from './import.ts';
 import { addRecord } from './record.ts';
@@ -18,6 +19,6 @@ import { addTrainModel } from './train-model.ts';
 
 export function addCommands(program: Command, finish: Finish): void {
   const simulate = [addDemo, addList, addDescribe, addRecord, addReplay, addExport, addImport, addCheckEnv];
-  for (const add of [...simulate, addTrainModel, addCheckModel, addTrain, addEval, addImagine, addGap, addServe, addDoctor])
+  for (const add of [...simulate, addTrainModel, addCheckModel, addTrain, addEval, addImagine, addGap, addIdentify, addServe, addDoctor])
     add(program, finish);
 }
