@@ -36,12 +36,7 @@ export function widestLevel(samples: number): number {
  * @returns shares in [0, 1] with 95 % bootstrap intervals over starts.
  * @see Gneiting, Balabdaoui & Raftery 2007 for calibration.
  */
-export function coverageOf(
-  rollouts: PairedRollouts,
-  horizons: readonly number[],
-  levels: readonly number[],
-  plan: ResamplePlan,
-): CoverageTable {
+export function coverageOf(rollouts: Dreams, horizons: readonly number[], levels: readonly number[], plan: ResamplePlan): CoverageTable {
   const elements = elementsOf(rollouts.entries);
   const overall: Coverage[] = [];
   const single: (Coverage & { label: string })[] = [];
@@ -87,7 +82,7 @@ function coveredShares(rollouts: Dreams, elements: readonly Element[], horizon: 
 }
 
 /** Writes the samples of one element at one step and returns truth, both on a line: angles relative to the samples' circular mean, quaternions on truth's side. */
-function gatherDraws(rollouts: Dreams, element: Element, size: number, start: number, horizon: number, draws: Float64Array): number {
+export function gatherDraws(rollouts: Dreams, element: Element, size: number, start: number, horizon: number, draws: Float64Array): number {
   const { samples, imaginedSamples, truth } = rollouts;
   const steps = rollouts.horizon + 1;
   const truthRow = (start * steps + horizon) * size;

@@ -49,7 +49,8 @@ export function overallVerdict(rows: readonly Pick<GapRow, 'verdict'>[]): Verdic
   return has('INCONCLUSIVE') || !has('PASS') ? 'INCONCLUSIVE' : 'PASS';
 }
 
-function judge(test: GapTest, finding: Finding): GapRow {
+/** Holds one finding against its test. */
+export function judge(test: GapTest, finding: Finding): GapRow {
   const about = { id: test.id, title: test.title, passes: boundText(test.bound), bound: boundEnds(test.bound), n: finding.n };
   const horizon = test.horizon ?? (finding.kind === 'measured' ? finding.horizon : undefined);
   const row = horizon === undefined ? about : { ...about, horizon };
