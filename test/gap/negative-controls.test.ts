@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { Transitions } from '../../src/data/transitions.ts';
 import { breakSubject, type ControlParts, type GapReport, modelSubject, negativeControls, runGap } from '../../src/gap/index.ts';
+import { registry } from '../../src/index.ts';
 import { Rng } from '../../src/math/rng.ts';
 import { nodeRuntime } from '../../src/onnx/index.ts';
 import { rapierEngine } from '../../src/physics/rapier-engine.ts';
@@ -19,7 +20,11 @@ import { metadata } from './synthetic.ts';
 const breakModel = (subject: string, model: WorldModel, parts: ControlParts): WorldModel =>
   breakSubject(subject, modelSubject(parts.task, model), parts).model!;
 
-const parts = async () => ({ task: pendulum, engine: await rapierEngine() });
+const parts = async () => ({ task: pendulum, engine: await rapierEngine(), logged: await swings(3, 2, 5) });
+
+/** Of every control: a task that has what it breaks. */
+const cartPole = registry.task('CartPoleSwingUp-v0');
+const damped = { ...cartPole, params: { ...cartPole.params, hingeDamping_Nmsprad: 0.1 } };
 
 /** Two members that disagree: sample = state + (member + 1) · action + noise, scale 1. */
 const stub = () =>
@@ -65,17 +70,32 @@ describe('a model broken on purpose', () => {
 
   it('says in name and fingerprint what it is, and closes the model it wraps', async () => {
     const names = new Set<string>();
-    for (const name of Object.keys(negativeControls))
+    const wrapping = Object.keys(negativeControls).filter((name) => negativeControls[name]!.wrap);
+    const given = { ...(await parts()), task: damped };
+    for (const name of wrapping)
       for (const subject of [`broken:${name}`, `broken:${name}@0.25`]) {
-        const model = stub();
-        const broken = breakModel(subject, model, await parts());
+        const model = new StubModel(manifestFor(damped), ({ state }) => ({ sample: [...state], mean: [...state] }));
+        const broken = breakModel(subject, model, given);
         expect(broken.manifest.name).to.include(subject.includes('@') ? subject : `${subject}@`);
         names.add(broken.fingerprint);
         await broken.close();
         expect(model.closed).to.equal(1);
       }
-    expect(names.size).to.equal(2 * Object.keys(negativeControls).length);
+    expect(names.size).to.equal(2 * wrapping.length);
     expect(names.has(stub().fingerprint)).to.equal(false);
+  });
+
+  it('says so too where it sees whole plans, and has no model to be asked for one step', async () => {
+    const altering = Object.keys(negativeControls).filter((name) => negativeControls[name]!.alter);
+    expect(altering).to.include('leaks-future');
+    for (const name of altering) {
+      const model = stub();
+      const broken = breakSubject(`broken:${name}@0.25`, modelSubject(pendulum, model), await parts());
+      expect(broken.name).to.include(`broken:${name}@0.25`);
+      expect(broken.model).to.equal(undefined);
+      await broken.close();
+      expect(model.closed).to.equal(1);
+    }
   });
 
   it('action-blind: sees a share of the action only', async () => {

@@ -1,5 +1,6 @@
 /** What a negative control is: a subject broken on purpose. */
 import type { PhysicsEngine } from '../../core/physics-world.ts';
+import type { Transitions } from '../../data/transitions.ts';
 import { sha256Hex } from '../../math/hash.ts';
 import type { AnyTask } from '../../task/task.ts';
 import type { Prediction, PredictionInput, WorldModel } from '../../world-model/world-model.ts';
@@ -8,6 +9,8 @@ import type { Subject } from '../subject.ts';
 export interface ControlParts {
   readonly task: AnyTask;
   readonly engine: PhysicsEngine;
+  /** Recorded episodes of a policy, for what pretends to know it. */
+  readonly logged?: Transitions;
 }
 
 /** Each has a severity from 0 (untouched) to 1. A control breaks the model alone, or the whole subject. */
