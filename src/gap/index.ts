@@ -32,6 +32,7 @@ export * from './negative-controls.ts';
 export * from './pair-rollouts.ts';
 export * from './paired-rollouts.ts';
 export * from './parameter-effect.ts';
+export * from './plausibility/plausibility-axis.ts';
 export * from './play.ts';
 export * from './play-interventions.ts';
 export * from './prediction/calibration.ts';

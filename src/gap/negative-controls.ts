@@ -3,11 +3,17 @@ import { GroundtwinError } from '../errors.ts';
 import { causalityControls } from './controls/causality-controls.ts';
 import type { Control, ControlParts } from './controls/control.ts';
 import { modelControls } from './controls/model-controls.ts';
+import { plausibilityControls } from './controls/plausibility-controls.ts';
 import { predictionControls } from './controls/prediction-controls.ts';
 import { modelSubject, type Subject } from './subject.ts';
 
 /** By name, each with the row named to catch it. */
-export const negativeControls: Readonly<Record<string, Control>> = { ...modelControls, ...causalityControls, ...predictionControls };
+export const negativeControls: Readonly<Record<string, Control>> = {
+  ...modelControls,
+  ...plausibilityControls,
+  ...causalityControls,
+  ...predictionControls,
+};
 
 /**
  * Reads `broken:<name>` or `broken:<name>@<severity>` and breaks the subject; what comes back closes it.

@@ -211,8 +211,8 @@ describe('a model broken on purpose', () => {
       expect(verdict(await judge('broken:action-blind', { samples: 2 }), 'C1')).to.match(/^FAIL/);
     });
 
-    it('gravity-half, by H1', async () => {
-      expect(negativeControls['gravity-half']!.killedBy).to.equal('H1');
+    it('gravity-half, by H1, since what a hinge holds never falls', async () => {
+      expect(negativeControls['gravity-half']).to.include({ killedBy: 'P4', elsewhere: 'H1' });
       expect(verdict(await judge('broken:gravity-half', { samples: 1 }), 'H1', 10)).to.match(/^FAIL/);
     });
 

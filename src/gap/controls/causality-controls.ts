@@ -69,16 +69,6 @@ export const causalityControls = {
     wrap: (model, severity, { task }) =>
       wrapped(model, 'ignored-clipping', severity, (input) => unclipped(model, severity, task.commands, input)),
   },
-  persistence: {
-    summary: 'lets a share (severity) of every change not happen',
-    severity: 1,
-    killedBy: 'C1',
-    wrap: (model, severity, parts) =>
-      wrapped(model, 'persistence', severity, async (input) => {
-        const whole = await model.predict(input);
-        return blended(whole, { sample: input.state, mean: input.state }, severity, parts);
-      }),
-  },
 } as const satisfies Readonly<Record<string, Control>>;
 
 /** Within each member's block, half a block further on: with starts in a row, that is another start. */

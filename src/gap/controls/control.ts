@@ -20,6 +20,8 @@ export interface Control {
   readonly severity: number;
   /** The row that must fail. */
   readonly killedBy: string;
+  /** The row that must fail where a task lacks what that one needs. */
+  readonly elsewhere?: string;
   readonly wrap?: (model: WorldModel, severity: number, parts: ControlParts) => WorldModel;
   readonly alter?: (subject: Subject, severity: number, parts: ControlParts) => Subject;
 }

@@ -1,8 +1,6 @@
 /** Models that are wrong about what acts on what, or about how sure they may be. */
-import { GroundtwinError } from '../../errors.ts';
 import type { Prediction, PredictionInput, WorldModel } from '../../world-model/world-model.ts';
-import { CommandedPhysics } from '../commanded-physics.ts';
-import { type Control, type ControlParts, rowOf, wrapped } from './control.ts';
+import { type Control, wrapped } from './control.ts';
 
 export const modelControls = {
   'action-blind': {
@@ -13,12 +11,6 @@ export const modelControls = {
       wrapped(model, 'action-blind', severity, async (input) =>
         model.predict({ ...input, action: input.action.map((value) => value * (1 - severity)) }),
       ),
-  },
-  'gravity-half': {
-    summary: 'predicts as if gravity were weaker by the severity, everything else right',
-    severity: 0.5,
-    killedBy: 'H1',
-    wrap: weakerGravity,
   },
   overconfident: {
     summary: 'claims a share (1 − severity) of its noise, and asks one member only',
@@ -85,36 +77,4 @@ function joined(blocks: readonly Prediction[]): Prediction {
     ...(first.scale ? { scale: join('scale') } : {}),
     ...(first.memory ? { memory: join('memory') } : {}),
   };
-}
-
-/** Adds to each prediction what weaker gravity changes in the engine, from the same state under the same command. */
-function weakerGravity(model: WorldModel, severity: number, { task, engine }: ControlParts): WorldModel {
-  if (task.params.gravity_mps2 === undefined)
-    throw new GroundtwinError('OPTION_INVALID', {
-      who: 'gap',
-      option: 'subject',
-      value: 'broken:gravity-half',
-      allowed: 'used on a task with a parameter gravity_mps2',
-    });
-  const right = new CommandedPhysics(task, engine);
-  const weak = new CommandedPhysics(task, engine, (params) => ({ ...params, gravity_mps2: params.gravity_mps2! * (1 - severity) }));
-  const predict = async (input: PredictionInput) => {
-    const prediction = await model.predict(input);
-    const size = input.state.length / input.rows;
-    for (let row = 0; row < input.rows; row++) {
-      const [state, context, command] = [input.state, input.context, input.action].map((values) => rowOf(values, row, input.rows));
-      const [a, b] = [right.next(state!, context!, command!), weak.next(state!, context!, command!)];
-      for (let i = 0; i < size; i++) {
-        const at = row * size + i;
-        const change = b[i]! - a[i]!;
-        prediction.sample[at] = prediction.sample[at]! + change;
-        if (prediction.mean) prediction.mean[at] = prediction.mean[at]! + change;
-      }
-    }
-    return prediction;
-  };
-  return wrapped(model, 'gravity-half', severity, predict, () => {
-    right.close();
-    weak.close();
-  });
 }

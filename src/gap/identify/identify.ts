@@ -11,7 +11,7 @@ import { type EntangledPair, entangledPairs, type FoundParameter, foundParameter
 import { type Fit, fitParameters, rootMeanSquare } from './fit.ts';
 import type { Parameter } from './parameters.ts';
 import type { SearchOptions } from './search.ts';
-import { type Compared, comparedElements, SegmentErrors } from './segment-errors.ts';
+import { type ComparedElement, comparedElements, SegmentErrors } from './segment-errors.ts';
 import { drawSegments, type Segments } from './segments.ts';
 
 export interface IdentifySettings {
@@ -179,7 +179,7 @@ function extentOf({ count, episode }: Segments): { segments: number; episodes: n
   return { segments: count, episodes: new Set(episode).size };
 }
 
-function elementErrors(compared: readonly Compared[], before: Float64Array, after: Float64Array): ElementErrors[] {
+function elementErrors(compared: readonly ComparedElement[], before: Float64Array, after: Float64Array): ElementErrors[] {
   const width = compared.length;
   return compared.map(({ label, unit, scale }, i) => {
     const ofElement = (errors: Float64Array) => scale * rootMeanSquare(errors.filter((_, at) => at % width === i));

@@ -9,7 +9,7 @@ import { DIVERGED_SCALES, type Element, elementsOf } from '../paired-rollouts.ts
 import type { Segments } from './segments.ts';
 
 /** An element of the state that physics moves. */
-export interface Compared extends Element {
+export interface ComparedElement extends Element {
   /** Where it stands in a state row; `entryStart` too is a place there. */
   readonly at: number;
   /** Standard deviation over the data, in the element's unit. */
@@ -17,7 +17,7 @@ export interface Compared extends Element {
 }
 
 /** The dynamic elements of a task. @param data - what their spread is taken from. */
-export function comparedElements(task: AnyTask, data: Transitions): Compared[] {
+export function comparedElements(task: AnyTask, data: Transitions): ComparedElement[] {
   const spec = layOut(task.state);
   const predicted = elementsWithRole(spec, 'dynamic', 'signal');
   const dynamic = new Set(elementsWithRole(spec, 'dynamic'));
@@ -34,14 +34,14 @@ export function comparedElements(task: AnyTask, data: Transitions): Compared[] {
  */
 export class SegmentErrors {
   private readonly env: TaskEnv;
-  private readonly compared: readonly Compared[];
+  private readonly compared: readonly ComparedElement[];
   private readonly actions: Values;
   private readonly actionRow: Values;
   private readonly active: Uint8Array;
   private readonly actionSize: number;
 
   /** @param env - truth without wrappers; its first lane is used. Closed by the caller. */
-  constructor(env: TaskEnv, compared: readonly Compared[]) {
+  constructor(env: TaskEnv, compared: readonly ComparedElement[]) {
     this.env = env;
     this.compared = compared;
     this.actions = allocate(env.actionSpace, env.lanes);

@@ -29,7 +29,7 @@ describe('what is wrong about the effects of actions', function () {
 
   const cases: readonly (readonly [control: string, world: keyof typeof worlds, alsoBy?: string])[] = [
     ['flipped-action', 'pendulum'],
-    ['persistence', 'saturated', 'H1'],
+    ['persistence', 'saturated', 'C1'],
     ['no-damping', 'damped'],
     ['ignored-clipping', 'saturated'],
   ];
