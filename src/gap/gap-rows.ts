@@ -36,10 +36,15 @@ export interface GapRow {
   readonly reason?: string;
 }
 
-/** Holds every test of the suite against what was measured. */
+/** Holds every test of the suite against what was measured. Where an axis measures a row at more length than paired rollouts do, its own stands instead. */
 export function judgeRows(measurements: GapMeasurements, axes: readonly AxisResult[] = []): GapRow[] {
-  const paired = GAP_TESTS.map((test) => judge(test, find(test, measurements)));
+  const given = new Set(axes.flatMap(({ findings }) => findings.map(({ test }) => rowKey(test))));
+  const paired = GAP_TESTS.filter((test) => !given.has(rowKey(test))).map((test) => judge(test, find(test, measurements)));
   return [...paired, ...axes.flatMap(({ findings }) => findings.map(({ test, finding }) => judge(test, finding)))];
+}
+
+function rowKey({ id, horizon }: GapTest): string {
+  return horizon === undefined ? id : `${id} at ${horizon}`;
 }
 
 /** FAIL if any row fails, INCONCLUSIVE if any is or if no row passes, else PASS. */

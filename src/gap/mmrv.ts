@@ -7,14 +7,17 @@ import { GroundtwinError } from '../errors.ts';
  * the authors' code has > for <, and blames the better one.
  *
  * @param model - S: return of each policy in the model. @param truth - R: in truth, of the same policies.
- * @throws GAP_SHAPE_MISMATCH when they differ in length.
+ * @returns NaN where either holds what is not a number. @throws GAP_SHAPE_MISMATCH when they differ in length.
  * @see Li et al. 2024, "Evaluating real-world robot manipulation policies in simulation" (SIMPLER).
  */
 export function meanMaximumRankViolation(model: ArrayLike<number>, truth: ArrayLike<number>): number {
   if (model.length !== truth.length)
     throw new GroundtwinError('GAP_SHAPE_MISMATCH', { what: 'returns of the model', expected: truth.length, got: model.length });
   let sum = 0;
-  for (let i = 0; i < truth.length; i++) sum += largestViolation(model, truth, i);
+  for (let i = 0; i < truth.length; i++) {
+    if (Number.isNaN(model[i]!) || Number.isNaN(truth[i]!)) return Number.NaN;
+    sum += largestViolation(model, truth, i);
+  }
   return sum / truth.length;
 }
 

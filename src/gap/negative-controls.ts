@@ -1,5 +1,6 @@
 /** Subjects broken on purpose, which the suite must catch, or its verdicts mean nothing. */
 import { GroundtwinError } from '../errors.ts';
+import { agentControls } from './controls/agent-controls.ts';
 import { causalityControls } from './controls/causality-controls.ts';
 import type { Control, ControlParts } from './controls/control.ts';
 import { modelControls } from './controls/model-controls.ts';
@@ -13,6 +14,7 @@ export const negativeControls: Readonly<Record<string, Control>> = {
   ...plausibilityControls,
   ...causalityControls,
   ...predictionControls,
+  ...agentControls,
 };
 
 /**

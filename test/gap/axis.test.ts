@@ -48,6 +48,24 @@ describe('axes of the gap suite', () => {
     expect(JSON.parse(JSON.stringify(report))).to.deep.equal(report);
   });
 
+  it('stand instead of paired rows that they measure at more length, horizon by horizon', async () => {
+    const list = [
+      { ...test('A1'), title: 'policies' },
+      { ...test('H1'), horizon: 10, title: 'longer' },
+    ];
+    const given: Axis = {
+      name: 'given',
+      tests: list,
+      measure: async () => ({ findings: list.map((each) => ({ test: each, finding: measured(exact(0), 3) })), figures: {} }),
+    };
+    const titles = (await run([given])).rows.filter(({ id }) => id === 'A1' || id === 'H1').map(({ title, horizon }) => [title, horizon]);
+    expect(titles).to.deep.equal([
+      ['Prediction skill', 40],
+      ['policies', undefined],
+      ['longer', 10],
+    ]);
+  });
+
   it('draw from streams of their own, by their place, and leave the other rows as they are', async () => {
     const [alone, both] = [[] as number[][], [] as number[][]];
     const one = await run([looking('X', alone)]);

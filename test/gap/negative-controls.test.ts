@@ -74,7 +74,7 @@ describe('a model broken on purpose', () => {
     const given = { ...(await parts()), task: damped };
     for (const name of wrapping)
       for (const subject of [`broken:${name}`, `broken:${name}@0.25`]) {
-        const model = new StubModel(manifestFor(damped), ({ state }) => ({ sample: [...state], mean: [...state] }));
+        const model = new StubModel(manifestFor(damped, { members: 2 }), ({ state }) => ({ sample: [...state], mean: [...state] }));
         const broken = breakModel(subject, model, given);
         expect(broken.manifest.name).to.include(subject.includes('@') ? subject : `${subject}@`);
         names.add(broken.fingerprint);

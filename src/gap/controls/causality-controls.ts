@@ -1,8 +1,5 @@
-/** Subjects that are wrong about what causes what. */
-import { wrapAngle } from '../../core/state-spec.ts';
 import { predictedEntries } from '../../world-model/contract.ts';
 import type { Prediction, PredictionInput, WorldModel } from '../../world-model/world-model.ts';
-import { angleElements } from '../play.ts';
 import { refuseControl, withChangedPhysics } from './changed-physics.ts';
 import { confoundedModel } from './confounded.ts';
 import { type Control, type ControlParts, wrapped } from './control.ts';
@@ -81,22 +78,6 @@ function mixed(model: WorldModel, { action, rows }: PredictionInput, severity: n
     const other = first + ((row - first + Math.floor(tile / 2)) % tile);
     return value + severity * (action[other * width + (at % width)]! - value);
   });
-}
-
-/** `from` moved towards `to` by a share; angles the short way round. What is random about `from` stays. */
-function blended(
-  from: Prediction,
-  to: { readonly sample: Float32Array; readonly mean: Float32Array },
-  share: number,
-  { task }: ControlParts,
-): Prediction {
-  const angles = angleElements(predictedEntries(task));
-  const between = (a: Float32Array, b: Float32Array) =>
-    a.map((value, i) => {
-      const way = b[i]! - value;
-      return value + share * (angles[i % angles.length] ? wrapAngle(way) : way);
-    });
-  return { ...from, sample: between(from.sample, to.sample), ...(from.mean ? { mean: between(from.mean, to.mean) } : {}) };
 }
 
 function withoutDamping(model: WorldModel, severity: number, parts: ControlParts): WorldModel {

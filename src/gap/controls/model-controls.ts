@@ -21,7 +21,7 @@ export const modelControls = {
 } as const satisfies Readonly<Record<string, Control>>;
 
 /** Every row is answered by member 0, a block at a time, and its noise shrunk. */
-async function withoutDoubt(model: WorldModel, severity: number, input: PredictionInput): Promise<Prediction> {
+export async function withoutDoubt(model: WorldModel, severity: number, input: PredictionInput): Promise<Prediction> {
   const { members } = model.manifest;
   const tile = input.rows / members;
   const blocks: Prediction[] = [];
