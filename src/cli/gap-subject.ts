@@ -1,5 +1,6 @@
 /** Who `groundtwin gap` is to measure, as the command line names it. */
 import { engineNames } from '../core/scene-spec.ts';
+import type { Transitions } from '../data/transitions.ts';
 import { GroundtwinError } from '../errors.ts';
 import { breakSubject, envSubject, modelSubject, type Subject, TruthModel } from '../gap/index.ts';
 import { registry } from '../index.ts';
@@ -12,10 +13,10 @@ export const subjectForms =
 
 /**
  * Breaks the model where there is one, else physics behind the contract of a model.
- * @param folder - of the model. @param asked - one of `subjectForms`; absent = the model.
+ * @param folder - of the model. @param asked - one of `subjectForms`; absent = the model. @param logged - episodes of a policy, for controls that pretend to know it.
  * @throws OPTION_INVALID, ENGINE_MISSING, and what loading a model throws.
  */
-export async function openSubject(task: AnyTask, folder: string | undefined, asked = 'model'): Promise<Subject> {
+export async function openSubject(task: AnyTask, folder: string | undefined, asked = 'model', logged?: Transitions): Promise<Subject> {
   const [kind, rest] = asked.split(/:(.*)/s);
   if (rest === undefined && kind === 'truth') return envSubject('truth', task, (lanes) => registry.truth(task, lanes));
   if (rest !== undefined && kind === 'truth') return changedTruth(task, asked, rest);
@@ -26,7 +27,7 @@ export async function openSubject(task: AnyTask, folder: string | undefined, ask
   const whole = modelSubject(task, folder === undefined ? new TruthModel(task, engine) : await registry.loadModel(task, folder));
   if (kind !== 'broken') return whole;
   try {
-    return breakSubject(asked, whole, { task, engine });
+    return breakSubject(asked, whole, { task, engine, ...(logged && { logged }) });
   } catch (error) {
     await whole.close();
     throw error;

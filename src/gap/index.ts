@@ -9,6 +9,7 @@ export * from './agent/self-knowledge.ts';
 export * from './agent/trainer.ts';
 export * from './audit.ts';
 export * from './audit-rules.ts';
+export * from './axes.ts';
 export * from './axis.ts';
 export * from './bootstrap.ts';
 export * from './calibrate-rollouts.ts';

@@ -354,19 +354,19 @@ describe('the command line', () => {
 
     it('measures the gap: one JSON document on stdout, the report beside it, the verdict as exit code', async () => {
       const out = place.in('gap');
-      const json = await groundtwin(['gap', '--model', model, '--samples', '2', '--out', out, '--json']);
+      const json = await groundtwin(['gap', '--model', model, '--samples', '2', '--axes', 'none', '--out', out, '--json']);
       const report = JSON.parse(json.out);
       expect(json.out.trim().split('\n')).to.have.length(1);
       expect(json.code).to.equal(report.verdict === 'PASS' ? 0 : 3);
       expect(report).to.include({ kind: 'gapReport', samples: 2, starts: 256 });
       expect(report.metadata).to.include({ task: 'Pendulum-v0', trainingSteps: 1000 });
-      expect(report.metadata.command).to.equal(`groundtwin gap --seed 1 --samples 2 --model ${model}`);
+      expect(report.metadata.command).to.equal(`groundtwin gap --seed 1 --samples 2 --model ${model} --axes none`);
       expect(JSON.parse(readFileSync(join(out, 'gap.json'), 'utf8'))).to.deep.equal(report);
       expect(readFileSync(join(out, 'report.html'), 'utf8')).to.match(/^<!doctype html>/i);
 
       // Blind to actions, from the same held-out data: prose this time, and it must fail.
       const [blindOut, junit] = [place.in('gap-blind'), place.in('rows.xml')];
-      const subject = ['--subject', 'broken:action-blind', '--data', data, '--out', blindOut, '--junit', junit];
+      const subject = ['--axes', 'none', '--subject', 'broken:action-blind', '--data', data, '--out', blindOut, '--junit', junit];
       const blind = await groundtwin(['gap', '--model', model, '--samples', '2', ...subject]);
       expect(readFileSync(junit, 'utf8')).to.match(/name="C1 Effect of actions[^>]*><failure type="FAIL"/);
       expect(blind.code).to.equal(3);
@@ -376,7 +376,7 @@ describe('the command line', () => {
 
       // Side by side: only of the same starts.
       const whole = place.in('gap-whole');
-      await groundtwin(['gap', '--model', model, '--samples', '2', '--data', data, '--out', whole]);
+      await groundtwin(['gap', '--model', model, '--samples', '2', '--axes', 'none', '--data', data, '--out', whole]);
       const page = place.in('compared');
       const compared = await groundtwin(['gap', '--compare', join(blindOut, 'gap.json'), whole, '--out', page]);
       expect(compared.code, compared.err).to.equal(0);
@@ -397,7 +397,7 @@ describe('the command line', () => {
       const moved = place.in('moved', 'model');
       mkdirSync(moved, { recursive: true });
       for (const file of ['manifest.json', 'predict.onnx']) copyFileSync(join(model, file), join(moved, file));
-      const { out } = await groundtwin(['gap', '--model', moved, '--samples', '1', '--data', data]);
+      const { out } = await groundtwin(['gap', '--model', moved, '--samples', '1', '--axes', 'none', '--data', data]);
       expect(out).to.include('from 1,000 real steps');
     }).timeout(60_000);
 
@@ -417,6 +417,10 @@ describe('the command line', () => {
       const unknown = await groundtwin(['gap', '--model', model, '--subject', 'broken:lamp']);
       expect(unknown.code).to.equal(2);
       expect(unknown.err).to.match(/OPTION_INVALID: .*broken:action-blind/);
+      const axes = await groundtwin(['gap', '--model', model, '--axes', 'lamp']);
+      expect([axes.code, axes.err]).to.satisfy(
+        ([code, err]: [number, string]) => code === 2 && /OPTION_INVALID: .*plausibility, causality/.test(err),
+      );
     });
 
     it('refuses damaged and foreign data', async () => {

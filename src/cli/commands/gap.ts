@@ -6,9 +6,10 @@ import { writeFileAtomically } from '../../data/atomic-file.ts';
 import { recordEpisode } from '../../data/record.ts';
 import { readTransitions, TransitionRecorder, type Transitions, transitionsHash } from '../../data/transitions.ts';
 import { GroundtwinError } from '../../errors.ts';
-import { type GapReport, gapDefaults, momentsOf, runGap } from '../../gap/index.ts';
+import { axesNamed, axisNames, type GapReport, gapDefaults, momentsOf, runGap } from '../../gap/index.ts';
 import { registry } from '../../index.ts';
 import { Rng } from '../../math/rng.ts';
+import { rapierEngine } from '../../physics/rapier-engine.ts';
 import { renderJunit, renderReport } from '../../report/index.ts';
 import type { AnyTask } from '../../task/task.ts';
 import type { WorldModel } from '../../world-model/world-model.ts';
@@ -32,6 +33,8 @@ interface GapOptions {
   readonly training?: string;
   readonly samples: number;
   readonly out?: string;
+  readonly axes?: readonly string[];
+  readonly deep?: boolean;
   readonly junit?: string;
   readonly compare?: readonly string[];
   readonly condition?: Condition;
@@ -50,6 +53,8 @@ export function addGap(program: Command, finish: Finish): void {
     )
     .option('--samples <n>', 'imagined draws a start', count, gapDefaults.samples)
     .option('--out <folder>', 'where gap.json and report.html go')
+    .option('--axes <names...>', `what is measured besides H1, C1 and C2: ${axisNames.join(', ')} (default: all of them), or none`)
+    .option('--deep', 'with the rows that train and plan, for minutes')
     .option('--junit <file>', 'the rows for a build server, as JUnit XML')
     .option(
       '--compare <reports...>',
@@ -65,8 +70,9 @@ async function gap(options: GapOptions): Promise<number> {
   const folder = options.model === undefined ? undefined : resolve(options.model);
   const conditioned = conditionedTask(options.env ?? envOf(folder), options.condition);
   const { task } = conditioned;
-  const subject = await openSubject(task, folder, options.subject);
+  const axes = { list: axesNamed(options.axes, { deep: options.deep ?? false }), engine: await rapierEngine() };
   const heldOut = await heldOutOf(conditioned, folder, options, screen);
+  const subject = await openSubject(task, folder, options.subject, heldOut);
   const training = dataBeside(task, folder, 'training.bin', options.training);
   const truth = await registry.truth(task, 16);
   const { json: _, out: __, ...given } = options;
@@ -74,6 +80,7 @@ async function gap(options: GapOptions): Promise<number> {
   const report = await runGap({
     truth,
     subject,
+    axes,
     heldOut,
     training: training ?? heldOut,
     settings: { ...gapDefaults, samples: saysMore(subject.model) ? options.samples : 1 },

@@ -5,6 +5,7 @@ import {
   auroc,
   type Contest,
   exploitationGrowth,
+  meanMaximumRankViolation,
   rankPolicies,
   regretAtOne,
   resamplePlan,
