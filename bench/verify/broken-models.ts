@@ -42,6 +42,8 @@ async function gap(model: string, data: string, subject: string): Promise<GapRun
     data,
     '--subject',
     subject,
+    '--axes',
+    'none',
     '--seed',
     '1',
     '--json',

@@ -1,4 +1,6 @@
 import { agreement } from './gap-agreement.ts';
+import { gapCost } from './gap-cost.ts';
+import { identifyCover, plazaGain, unidentifiable, wrongDelay } from './gap-identify.ts';
 import type { Row } from './row.ts';
 
 export const gapRows: readonly Row[] = [
@@ -10,5 +12,65 @@ export const gapRows: readonly Row[] = [
     unit: '1',
     budget_s: 10,
     measure: agreement,
+  },
+  {
+    id: 'gap.plaza_30s_gain',
+    what: 'lower 95 % bound of the relative fall of the median 30 s end error on the Plaza2 mower log after three parameters were identified on Plaza1 alone',
+    operator: '>=',
+    goal: 0.1,
+    unit: 'share',
+    budget_s: 120,
+    measure: plazaGain,
+  },
+  {
+    id: 'gap.identify_cover',
+    what: 'share of identified parameters whose true value is within two 95 % intervals, 50 draws of four parameters from noisy episodes',
+    operator: '>=',
+    goal: 0.95,
+    unit: 'share',
+    budget_s: 400,
+    measure: (context) => identifyCover(context),
+  },
+  {
+    id: 'gap.unidentifiable',
+    what: 'share of parameters that are flagged as they should be: those that the data cannot tell, and no other',
+    operator: '=',
+    goal: 1,
+    unit: 'share',
+    budget_s: 200,
+    measure: (context) => unidentifiable(context),
+  },
+  {
+    id: 'gap.wrong_delay',
+    what: 'share of recordings whose command delay is found, while every other delay raises the residual by the lower end of its interval',
+    operator: '=',
+    goal: 1,
+    unit: 'share',
+    budget_s: 600,
+    measure: (context) => wrongDelay(context),
+  },
+  {
+    id: 'gap.seconds',
+    what: 'groundtwin gap with all everyday rows on the model of the main job (CartPoleSwingUp-v0), a process from start to end',
+    operator: '<=',
+    goal: 120,
+    unit: 's',
+    budget_s: 500,
+    measure: async (context) => {
+      const cost = await gapCost(context);
+      return { measured: cost.seconds, raw: cost };
+    },
+  },
+  {
+    id: 'gap.rss_mb',
+    what: 'the most memory that it holds at once',
+    operator: '<=',
+    goal: 1000,
+    unit: 'MB',
+    budget_s: 500,
+    measure: async (context) => {
+      const cost = await gapCost(context);
+      return { measured: cost.peak_MB, raw: cost };
+    },
   },
 ];

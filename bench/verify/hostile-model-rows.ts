@@ -76,7 +76,7 @@ async function gapOf({ folder }: Context): Promise<{ verdict: string; rows: read
   const program = join(root, 'bin', 'groundtwin.mjs');
   const data = join(folder, 'foreign-held-out.bin');
   await runNode([program, 'record', '--env', foreignTask, '--episodes', '6', '--seed', '9', '--out', data]);
-  const { out, err } = await runNode([program, 'gap', '--model', foreignFolder, '--data', data, '--json']);
+  const { out, err } = await runNode([program, 'gap', '--model', foreignFolder, '--data', data, '--axes', 'none', '--json']);
   if (!out.startsWith('{')) throw new Error(`groundtwin gap: ${err.slice(-500)}`);
   return JSON.parse(out);
 }

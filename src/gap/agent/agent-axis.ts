@@ -22,8 +22,6 @@ export function agentAxisOf(options: AgentOptions = {}): Axis {
   return { name: 'agent', tests, measure: (context) => measureAgent(context, options, tests) };
 }
 
-export const agentAxis = agentAxisOf();
-
 /** Each part draws from a stream of its own. */
 async function measureAgent(context: AxisContext, options: AgentOptions, tests: readonly GapTest[]): Promise<AxisResult> {
   const settings = { ...agentDefaults, ...options.settings };
