@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { GAP_TESTS } from '../../src/gap/index.ts';
+import { axesNamed, axisNames, GAP_TESTS, negativeControls } from '../../src/gap/index.ts';
 import { registry } from '../../src/index.ts';
 import { parseManifest } from '../../src/world-model/contract.ts';
 
@@ -47,13 +47,28 @@ describe('docs/model-contract.md', () => {
   });
 });
 
-describe('docs/gap.md', () => {
+describe('docs/gap-suite.md', () => {
   it('has a row for every test of the suite, with its bounds', () => {
-    const rows = read('docs/gap.md').split('\n');
+    const rows = read('docs/gap-suite.md').split('\n');
     for (const { id, bound } of GAP_TESTS) {
       const row = rows.find((line) => line.startsWith(`| ${id} `)) ?? '';
       const numbers = Object.values(bound).filter((value) => typeof value === 'number');
       for (const number of numbers) expect(row, id).to.include(String(number));
     }
+  });
+
+  it('has a row for every test of the axes, there or on the page of plausibility', () => {
+    const rows = [...read('docs/gap-suite.md').split('\n'), ...read('docs/gap-plausibility.md').split('\n')];
+    for (const { tests } of axesNamed(axisNames, { deep: true }))
+      for (const { id, bound } of tests) {
+        const told = rows.filter((line) => line.startsWith(`| ${id} `)).join(' ');
+        for (const number of Object.values(bound).filter((value) => typeof value === 'number')) expect(told, id).to.include(String(number));
+      }
+  });
+
+  it('names every control with the row that catches it', () => {
+    const text = read('docs/gap-suite.md');
+    for (const [name, { severity, killedBy }] of Object.entries(negativeControls))
+      expect(text).to.match(new RegExp(`^\\| \`broken:${name}\` \\(${severity}\\) \\|.*\\| ${killedBy}[ ,]`, 'm'));
   });
 });
