@@ -107,13 +107,13 @@ export const LONG = 'long';
 /** Contacts make what a model gets wrong grow fast: dreams of a few steps, or as many dreamed steps in ones that are too long. */
 const cheetahDreams = (length: number): MbpoConfig => ({
   ...mbpoDefaults,
-  steps: 4000,
+  steps: 3000,
   explorationSteps: 1000,
   explorationHold: 1,
   modelEvery: 250,
   rolloutsPerStep: 400 / length,
   rolloutLength: { first: length, last: length, from: 0, to: 1 },
-  updatesPerStep: 10,
+  updatesPerStep: 40,
   model: {
     ...mbpoDefaults.model,
     ensemble: { ...mbpoDefaults.model.ensemble, members: 3 },

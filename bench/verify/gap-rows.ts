@@ -1,9 +1,37 @@
 import { agreement } from './gap-agreement.ts';
 import { gapCost } from './gap-cost.ts';
 import { identifyCover, plazaGain, unidentifiable, wrongDelay } from './gap-identify.ts';
+import { falseKills, killedShare, uniqueControls } from './gap-kills.ts';
 import type { Row } from './row.ts';
 
 export const gapRows: readonly Row[] = [
+  {
+    id: 'gap.kills',
+    what: 'share of the trials in which a subject broken on purpose fails the row that is named to catch it, mean over controls; three tasks, three seeds, recorded',
+    operator: '=',
+    goal: 1,
+    unit: 'share',
+    budget_s: 10,
+    measure: killedShare,
+  },
+  {
+    id: 'gap.false_kills',
+    what: 'rows that truth, exact physics as a model, the same with errors it knows of, or with parameters 2 % off, fail in the same trials',
+    operator: '=',
+    goal: 0,
+    unit: 'rows',
+    budget_s: 10,
+    measure: falseKills,
+  },
+  {
+    id: 'gap.unique',
+    what: 'controls that on some task only their named row catches, of all rows of the everyday suite',
+    operator: '>=',
+    goal: 5,
+    unit: 'controls',
+    budget_s: 10,
+    measure: uniqueControls,
+  },
   {
     id: 'gap.agreement',
     what: 'largest difference of our MMRV, correlations, IQM, bootstrap intervals (same resamples), CRPS, coverage and calibration error from independent code (SIMPLER’s authors, scipy, rliable, scoringrules, uncertainty-toolbox, numpy)',
