@@ -28,7 +28,10 @@ export function gapCost(context: Context): Promise<GapCost> {
     const seconds = (performance.now() - began) / 1000;
     const report = JSON.parse(out) as { verdict: string; rows: { id: string; horizon?: number; verdict: string }[] };
     const rows: Record<string, string[]> = {};
-    for (const { id, horizon, verdict } of report.rows) (rows[verdict] ??= []).push(horizon === undefined ? id : `${id}@${horizon}`);
+    for (const { id, horizon, verdict } of report.rows) {
+      rows[verdict] ??= [];
+      rows[verdict].push(horizon === undefined ? id : `${id}@${horizon}`);
+    }
     return { seconds, peak_MB, verdict: report.verdict, rows };
   });
 }
