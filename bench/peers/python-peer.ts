@@ -113,6 +113,11 @@ export function gymnasiumPeer(log: (line: string) => void): Peer {
   return new Peer(python, ['-u', pathOf('gymnasium_peer.py')], { ...process.env, MUJOCO_GL: 'disable', OMP_NUM_THREADS: '1' });
 }
 
+/** The mower logs that GTSAM's wheel holds. @throws Absent. */
+export function plazaPeer(log: (line: string) => void): Peer {
+  return new Peer(pythonWith('gtsam', 'gtsam-requirements.txt', log), ['-u', pathOf('plaza_peer.py')]);
+}
+
 /** PyTorch, on one thread. @throws Absent. */
 export function torchPeer(log: (line: string) => void): Peer {
   const python = pythonWith('torch', 'torch-requirements.txt', log);

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:f
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { git, root } from '../machine.ts';
-import { residentBytesOfTree } from './process-tree.ts';
+import { watchPeak } from './process-tree.ts';
 import { Absent, type Context } from './row.ts';
 
 export interface FreshRun {
@@ -20,7 +20,6 @@ export interface FreshRun {
   readonly returns: readonly number[];
 }
 
-const sample_ms = 250;
 /** Past this the run is ended: well over what is claimed, so that a slow machine still gives a figure. */
 const mostSeconds = 1800;
 
@@ -90,15 +89,9 @@ interface Watched {
 
 function watch(cwd: string, args: readonly string[], env: NodeJS.ProcessEnv, log: (line: string) => void): Promise<Watched> {
   const child = spawn(join(env.PATH!, 'npm'), args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
-  let [said, peak, samples] = ['', 0, 0];
-  // Asked before anything runs, so that a machine without /proc is known at once.
-  residentBytesOfTree(child.pid!);
+  let said = '';
   const installed_s = () => Number(/Dependencies installed in ([\d.]+) s/.exec(said)?.[1] ?? 0);
-  const timer = setInterval(() => {
-    if (installed_s() === 0) return;
-    peak = Math.max(peak, residentBytesOfTree(child.pid!));
-    samples++;
-  }, sample_ms);
+  const memory = watchPeak(child.pid!, () => installed_s() > 0);
   const limit = setTimeout(() => endGroup(child.pid!), mostSeconds * 1000);
   const hear = (chunk: Buffer) => {
     const before = installed_s();
@@ -110,9 +103,9 @@ function watch(cwd: string, args: readonly string[], env: NodeJS.ProcessEnv, log
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code) => {
-      clearInterval(timer);
+      memory.stop();
       clearTimeout(limit);
-      resolve({ code, install_s: installed_s(), peak_MB: peak / 2 ** 20, samples, tail: said.slice(-1000) });
+      resolve({ code, install_s: installed_s(), peak_MB: memory.peak_MB, samples: memory.samples, tail: said.slice(-1000) });
     });
   });
 }

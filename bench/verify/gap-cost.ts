@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { root } from '../machine.ts';
 import { mainJob, runFolder } from './main-jobs.ts';
-import { residentBytesOfTree } from './process-tree.ts';
+import { watchPeak } from './process-tree.ts';
 import type { Context } from './row.ts';
 
 export interface GapCost {
@@ -14,8 +14,6 @@ export interface GapCost {
   /** Rows by verdict, as `C4` or `H4@10`. */
   readonly rows: Readonly<Record<string, readonly string[]>>;
 }
-
-const SAMPLE_ms = 200;
 
 /** Once, however many rows ask. */
 export function gapCost(context: Context): Promise<GapCost> {
@@ -39,20 +37,16 @@ export function gapCost(context: Context): Promise<GapCost> {
 /** A command of this checkout, and the most that it and its descendants held at once. */
 function watched(args: readonly string[]): Promise<{ out: string; peak_MB: number }> {
   const child = spawn(process.execPath, [join(root, 'bin', 'groundtwin.mjs'), ...args], { cwd: root, stdio: ['ignore', 'pipe', 'ignore'] });
-  let [out, peak] = ['', 0];
-  // Asked before anything runs, so that a machine without /proc is known at once.
-  residentBytesOfTree(child.pid!);
-  const timer = setInterval(() => {
-    peak = Math.max(peak, residentBytesOfTree(child.pid!));
-  }, SAMPLE_ms);
+  let out = '';
+  const memory = watchPeak(child.pid!);
   child.stdout.on('data', (chunk: Buffer) => {
     out += chunk.toString();
   });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', () => {
-      clearInterval(timer);
-      resolve({ out, peak_MB: peak / 2 ** 20 });
+      memory.stop();
+      resolve({ out, peak_MB: memory.peak_MB });
     });
   });
 }

@@ -224,7 +224,7 @@ async function fallOverRefits(fittedOn: MowerLog, playedOn: MowerLog, seconds: n
  * The interval is over Plaza2, the fit taken as it came out. `overRefits` of the raw result says what that leaves out: Plaza1 hardly tells the turn bias, which is what Plaza2 suffers from.
  */
 export async function plazaGain({ log }: Pick<Context, 'log'>): Promise<Measured> {
-  const { plaza1, plaza2 } = mowerLogs(log);
+  const { plaza1, plaza2 } = await mowerLogs(log);
   const { values, told } = await fitMower(plaza1, fitted_s);
   const onPlaza2 = horizons_s.map((seconds) => endErrorFall(plaza2, seconds, values));
   const onPlaza1 = horizons_s.map((seconds) => endErrorFall(plaza1, seconds, values));

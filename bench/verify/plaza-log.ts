@@ -3,12 +3,7 @@
  * Recorded at Carnegie Mellon: Djugash, Hamner & Roth 2009, "Navigating with Ranging Radios: Five Data Sets with Ground Truth", Journal of Field Robotics 26(9).
  * The wheel says "Simplified BSD license" and names none for the data; so they are read where the package is installed, and never kept here.
  */
-import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { pythonWith } from '../peers/python-peer.ts';
-import { type MatArray, readMatFile } from './mat-file.ts';
-import { Absent } from './row.ts';
+import { plazaPeer } from '../peers/python-peer.ts';
 
 /** One moment a row, about 5 (Plaza1) or 10 (Plaza2) a second; all float64 `[count]`. */
 export interface MowerLog {
@@ -23,36 +18,34 @@ export interface MowerLog {
   readonly turned_rad: Float64Array;
 }
 
-/** @throws Absent without Python or a way to the package. */
-export function mowerLogs(log: (line: string) => void): { plaza1: MowerLog; plaza2: MowerLog } {
-  const python = pythonWith('gtsam', 'gtsam-requirements.txt', log);
-  const asks = 'import importlib.util; print(importlib.util.find_spec("gtsam").submodule_search_locations[0])';
-  const folder = join(spawnSync(python, ['-c', asks], { encoding: 'utf8' }).stdout.trim(), 'Data');
-  const read = (name: string) => {
-    const path = join(folder, `${name}_.mat`);
-    if (!existsSync(path)) throw new Absent(`${path}, which gtsam 4.3 holds`);
-    return mowerLogOf(name, readMatFile(path));
-  };
-  return { plaza1: read('Plaza1'), plaza2: read('Plaza2') };
+/** By column. */
+interface PlazaArrays {
+  /** Time, x, y, heading. */
+  readonly GT: readonly (readonly number[])[];
+  /** Time, forward, turned; one row less. */
+  readonly DR: readonly (readonly number[])[];
 }
 
-/** @param arrays - `GT` `[count, 4]` (time, x, y, heading) and `DR` `[count − 1, 3]` (time, forward, turned). */
-export function mowerLogOf(name: string, { GT: truth, DR: odometry }: Record<string, MatArray>): MowerLog {
-  if (truth?.columns !== 4 || odometry?.columns !== 3 || odometry.rows !== truth.rows - 1)
+/** @throws Absent without Python or a way to the package. */
+export async function mowerLogs(log: (line: string) => void): Promise<{ plaza1: MowerLog; plaza2: MowerLog }> {
+  const peer = plazaPeer(log);
+  const read = async (name: string) => mowerLogOf(name, await peer.ask<PlazaArrays>({ name }));
+  try {
+    return { plaza1: await read('Plaza1'), plaza2: await read('Plaza2') };
+  } finally {
+    peer.close();
+  }
+}
+
+/** @throws Error where GPS and odometry do not fit. */
+export function mowerLogOf(name: string, { GT: truth, DR: odometry }: PlazaArrays): MowerLog {
+  const count = truth[0]?.length ?? 0;
+  if (truth.length !== 4 || odometry.length !== 3 || odometry[0]!.length !== count - 1)
     throw new Error(`${name}: GPS and odometry are not as expected`);
-  const column = ({ rows, values }: MatArray, i: number) => values.slice(i * rows, (i + 1) * rows);
-  const after = (i: number) => Float64Array.of(0, ...column(odometry, i));
-  const log = {
-    name,
-    count: truth.rows,
-    time_s: column(truth, 0),
-    x_m: column(truth, 1),
-    y_m: column(truth, 2),
-    forward_m: after(1),
-    turned_rad: after(2),
-  };
+  const after = (i: number) => Float64Array.of(0, ...odometry[i]!);
+  const [time_s, x_m, y_m] = truth.map((column) => Float64Array.from(column)) as [Float64Array, Float64Array, Float64Array];
   const odometryTime_s = after(0);
-  if (log.time_s.some((time, row) => row > 0 && (Math.abs(time - odometryTime_s[row]!) > 1e-6 || time <= log.time_s[row - 1]!)))
+  if (time_s.some((time, row) => row > 0 && (Math.abs(time - odometryTime_s[row]!) > 1e-6 || time <= time_s[row - 1]!)))
     throw new Error(`${name}: GPS and odometry are not of the same moments`);
-  return log;
+  return { name, count, time_s, x_m, y_m, forward_m: after(1), turned_rad: after(2) };
 }

@@ -6,6 +6,28 @@ export function residentBytesOfTree(rootId: number): number {
   return treeOf(rootId).reduce((sum, { resident }) => sum + resident, 0);
 }
 
+/** The most that a process and its descendants held at once, sampled until `stop`. */
+export interface PeakWatch {
+  peak_MB: number;
+  samples: number;
+  stop(): void;
+}
+
+const SAMPLE_ms = 200;
+
+/** @param counts - whether a moment counts. @throws Absent without /proc. */
+export function watchPeak(rootId: number, counts = () => true): PeakWatch {
+  // Asked before anything runs, so that a machine without /proc is known at once.
+  residentBytesOfTree(rootId);
+  const timer = setInterval(() => {
+    if (!counts()) return;
+    watch.peak_MB = Math.max(watch.peak_MB, residentBytesOfTree(rootId) / 2 ** 20);
+    watch.samples++;
+  }, SAMPLE_ms);
+  const watch: PeakWatch = { peak_MB: 0, samples: 0, stop: () => clearInterval(timer) };
+  return watch;
+}
+
 /** Ids of a process and all its descendants now. @throws Absent without /proc. */
 export function idsOfTree(rootId: number): number[] {
   return treeOf(rootId).map(({ id }) => id);

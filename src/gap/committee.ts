@@ -2,6 +2,7 @@ import { GroundtwinError } from '../errors.ts';
 import { sha256Hex } from '../math/hash.ts';
 import type { ModelManifest } from '../world-model/contract.ts';
 import type { Prediction, PredictionInput, WorldModel } from '../world-model/world-model.ts';
+import { joinedPredictions } from './controls/control.ts';
 
 /** Models of one member, joined into an ensemble: block m of a call is answered by model m. Without memory; samples are what a model gives for the noise of its block. */
 export class Committee implements WorldModel {
@@ -22,12 +23,7 @@ export class Committee implements WorldModel {
   async predict(input: PredictionInput, spread?: boolean): Promise<Prediction> {
     const answers: Prediction[] = [];
     for (const [m, member] of this.members.entries()) answers.push(await member.predict(blockOf(input, m, this.members.length), spread));
-    const joined = (part: 'sample' | 'mean' | 'scale') => {
-      const parts = answers.map((answer) => answer[part]).filter((values) => values !== undefined);
-      return parts.length === answers.length ? concatenated(parts) : undefined;
-    };
-    const [mean, scale] = [joined('mean'), joined('scale')];
-    return { sample: joined('sample')!, ...(mean && { mean }), ...(scale && { scale }) };
+    return joinedPredictions(answers);
   }
 
   async close(): Promise<void> {
@@ -45,13 +41,4 @@ function blockOf(input: PredictionInput, member: number, members: number): Predi
     noise: cut(input.noise),
     memory: cut(input.memory),
   };
-}
-
-function concatenated(parts: readonly Float32Array[]): Float32Array {
-  const whole = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  parts.reduce((at, part) => {
-    whole.set(part, at);
-    return at + part.length;
-  }, 0);
-  return whole;
 }

@@ -22,7 +22,7 @@ export type SquaredErrors = Readonly<Record<Contender, Float64Array>>;
  * @param predicted - `[starts, horizon + 1, size]`; what is not finite counts as `DIVERGED_SCALES` scales off.
  * @returns float64 of the same shape, in the elements' units squared.
  */
-export function squaredErrors(rollouts: PairedRollouts, predicted: Reals): Float64Array {
+export function squaredErrors(rollouts: Pick<PairedRollouts, 'entries' | 'truth' | 'scale'>, predicted: Reals): Float64Array {
   const elements = elementsOf(rollouts.entries);
   const squared = new Float64Array(predicted.length);
   for (let row = 0; row < predicted.length; row += elements.length) {
@@ -68,7 +68,7 @@ export function elementSquares(rollouts: PairedRollouts, squared: Float64Array, 
  * `E_i(h)²` of every start: mean over elements of ((x̂ − x)/σ)².
  * @returns float64 `[starts, horizon + 1]`, no unit; 1 means "as wrong as one standard deviation".
  */
-export function normalisedSquares(rollouts: PairedRollouts, squared: Float64Array): Float64Array {
+export function normalisedSquares(rollouts: Pick<PairedRollouts, 'scale'>, squared: Float64Array): Float64Array {
   const size = rollouts.scale.length;
   const out = new Float64Array(squared.length / size);
   for (let i = 0; i < squared.length; i++) out[Math.floor(i / size)]! += squared[i]! / (size * rollouts.scale[i % size]! ** 2);
@@ -107,26 +107,44 @@ export function skillOverHorizon(rollouts: PairedRollouts, squared: SquaredError
 }
 
 /**
- * Steps until the error first passes `limit` standard deviations, median over starts; a rollout that never does counts as the horizon.
+ * `E_i(h)`: root-mean-square over elements of the error in standard deviations, of every start and step.
+ * @param predicted - `[starts, horizon + 1, size]`; what is not finite counts as `DIVERGED_SCALES` off.
+ * @returns float64 `[starts, horizon + 1]`, no unit.
+ */
+export function errorsOfStarts(rollouts: Pick<PairedRollouts, 'entries' | 'truth' | 'scale'>, predicted: Reals): Float64Array {
+  return normalisedSquares(rollouts, squaredErrors(rollouts, predicted)).map(Math.sqrt);
+}
+
+/** Standard deviations off, root-mean-square over elements, from which a prediction no longer tells where truth is. */
+export const VALID_ERROR = 0.4;
+
+/**
+ * First step at which the error of each start passes the limit; the horizon for one that never does.
+ * @param errors - `[starts, horizon + 1]`.
+ */
+export function firstPassages(errors: Float64Array, horizon: number, limit = VALID_ERROR): Float64Array {
+  const steps = horizon + 1;
+  return Float64Array.from({ length: errors.length / steps }, (_, start) => {
+    const first = errors.subarray(start * steps, (start + 1) * steps).findIndex((error) => error > limit);
+    return first < 0 ? horizon : first;
+  });
+}
+
+/**
+ * Steps until the error first passes `VALID_ERROR`, median over starts; a rollout that never does counts as the horizon.
  * @returns steps; `share` is the share of starts that outlast the horizon.
  * @see gap suite H2.
  */
 export function validPrediction(
-  rollouts: PairedRollouts,
+  { scale, starts, horizon }: PairedRollouts,
   squared: Float64Array,
   plan: ResamplePlan,
-  limit = 0.4,
 ): Interval & { readonly share: number } {
-  const steps = rollouts.horizon + 1;
-  const normalised = normalisedSquares(rollouts, squared);
-  const first = new Float64Array(rollouts.starts);
-  let outlasting = 0;
-  for (let start = 0; start < rollouts.starts; start++) {
-    const at = normalised.subarray(start * steps, (start + 1) * steps).findIndex((square) => square > limit * limit);
-    if (at < 0) outlasting++;
-    first[start] = at < 0 ? rollouts.horizon : at;
-  }
-  return { ...plannedInterval([first], ([sample]) => median(sample!), plan), share: outlasting / rollouts.starts };
+  const errors = normalisedSquares({ scale }, squared).map(Math.sqrt);
+  const first = firstPassages(errors, horizon);
+  // One that passes at the very last step has not outlasted it.
+  const outlasting = first.filter((step, start) => step === horizon && !(errors[start * (horizon + 1) + horizon]! > VALID_ERROR)).length;
+  return { ...plannedInterval([first], ([sample]) => median(sample!), plan), share: outlasting / starts };
 }
 
 /** Order of contenders: see `CONTENDERS`. */

@@ -61,6 +61,23 @@ export function drawHeldOut(task: AnyTask, data: Transitions, starts: number, ho
   };
 }
 
+/** Some rows of each start: `[starts, rows, width]` → `[starts, count, width]`. */
+export function rowsOfStarts(values: Float64Array, starts: number, rows: number, first: number, count: number): Float64Array {
+  const width = values.length / starts / rows;
+  const out = new Float64Array(starts * count * width);
+  for (let start = 0; start < starts; start++) {
+    const from = (start * rows + first) * width;
+    out.set(values.subarray(from, from + count * width), start * count * width);
+  }
+  return out;
+}
+
+/** Some steps of a plan; its states still are those that the whole plan begins at. */
+export function stepsOfPlan(plan: HeldOut, first: number, steps: number): HeldOut {
+  const cut = (values: Float64Array) => rowsOfStarts(values, plan.starts, plan.horizon, first, steps);
+  return { ...plan, horizon: steps, action: cut(plan.action), command: cut(plan.command), following: cut(plan.following) };
+}
+
 function gather(values: Float64Array, rows: readonly number[], width: number, count: number): Float64Array {
   const out = new Float64Array(rows.length * width * count);
   rows.forEach((row, i) => void out.set(values.subarray(row * width, (row + count) * width), i * width * count));
@@ -97,7 +114,7 @@ export function predictedScale(task: AnyTask, data: Transitions): Float64Array {
   });
 }
 
-function linearDeviation(values: Float64Array): number {
+export function linearDeviation(values: Float64Array): number {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
 }

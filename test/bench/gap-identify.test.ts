@@ -1,10 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { deflateSync } from 'node:zlib';
 import { expect } from 'chai';
 import { blockPlan, identifyCover, unidentifiable, wrongDelay } from '../../bench/verify/gap-identify.ts';
-import { readMatFile } from '../../bench/verify/mat-file.ts';
 import { asLogged, endErrors_m, headingAt, mowerErrors, mowerParameters, mowerSegments } from '../../bench/verify/mower.ts';
 import { type MowerLog, mowerLogOf } from '../../bench/verify/plaza-log.ts';
 import { fitParameters } from '../../src/gap/index.ts';
@@ -81,50 +76,8 @@ describe('a mower replayed by its odometry', () => {
   });
 
   it('refuses arrays that do not fit', () => {
-    const array = (rows: number, columns: number) => ({ rows, columns, values: new Float64Array(rows * columns) });
+    const array = (rows: number, columns: number) => Array.from({ length: columns }, () => new Array<number>(rows).fill(0));
     expect(() => mowerLogOf('x', { GT: array(3, 4), DR: array(3, 3) })).to.throw(/not as expected/);
     expect(() => mowerLogOf('x', { GT: array(3, 4), DR: array(2, 3) })).to.throw(/same moments/);
-  });
-});
-
-describe('a MATLAB file', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'groundtwin-mat-'));
-  after(() => rmSync(folder, { recursive: true, force: true }));
-
-  const element = (type: number, body: Buffer) => {
-    const tag = Buffer.alloc(8);
-    tag.writeUInt32LE(type, 0);
-    tag.writeUInt32LE(body.length, 4);
-    return Buffer.concat([tag, body, Buffer.alloc((8 - (body.length % 8)) % 8)]);
-  };
-  const int32 = (...values: number[]) => Buffer.from(Int32Array.from(values).buffer);
-  const matrix = (name: Buffer, rows: number, values: number[]) =>
-    element(
-      14,
-      Buffer.concat([
-        element(6, int32(6, 0)),
-        element(5, int32(rows, values.length / rows)),
-        name,
-        element(9, Buffer.from(Float64Array.from(values).buffer)),
-      ]),
-    );
-  const header = Buffer.alloc(128, 32);
-  header.write('MATLAB 5.0 MAT-file', 0);
-  header.write('\x00\x01IM', 124, 'latin1');
-
-  it('holds arrays, compressed or not, with names short or long', () => {
-    const short = Buffer.from([1, 0, 2, 0, 71, 84, 0, 0]);
-    const plain = matrix(short, 2, [1, 2, 3, 4, 5, 6]);
-    const packed = deflateSync(matrix(element(1, Buffer.from('longName')), 1, [7]));
-    const tag = int32(15, packed.length);
-    writeFileSync(join(folder, 'a.mat'), Buffer.concat([header, tag, packed, plain]));
-    const { GT, longName } = readMatFile(join(folder, 'a.mat'));
-    expect({ ...GT, values: [...GT!.values] }).to.deep.equal({ rows: 2, columns: 3, values: [1, 2, 3, 4, 5, 6] });
-    expect([...longName!.values]).to.deep.equal([7]);
-  });
-
-  it('is told from others', () => {
-    writeFileSync(join(folder, 'b.mat'), Buffer.alloc(200));
-    expect(() => readMatFile(join(folder, 'b.mat'))).to.throw(/no little-endian MATLAB 5 file/);
   });
 });

@@ -2,14 +2,15 @@
 import type { TaskEnv } from '../../task/task-env.ts';
 import { predictedEntries } from '../../world-model/contract.ts';
 import type { AxisContext } from '../axis.ts';
-import type { HeldOut } from '../held-out.ts';
+import { errorsOfStarts, firstPassages } from '../error-over-horizon.ts';
+import { type HeldOut, rowsOfStarts, stepsOfPlan } from '../held-out.ts';
 import { perturb } from '../pair-rollouts.ts';
 import { type Element, elementsOf, rowsAtStep } from '../paired-rollouts.ts';
 import { type Player, playerOf, playMean } from '../play.ts';
 import { median } from '../statistics.ts';
 import { withPlayer } from '../subject.ts';
-import { type Branch, effectsAt, type SourceEffects, squaredDistance, squaresBut } from './effects.ts';
-import { actionsOfOthers, dealt, farthestApart, nothingDone, shortened } from './plans.ts';
+import { type Branch, effectsAt, type SourceEffects, squaredDistance } from './effects.ts';
+import { actionsOfOthers, dealt, farthestApart, nothingDone } from './plans.ts';
 import { type Source, sourcesOf } from './sources.ts';
 
 export interface CausalSettings {
@@ -33,14 +34,12 @@ const MOST_LANES = 1024;
 const CANDIDATES = 3;
 /** Steps over which errors under do(a) and under the policy are compared: later the two are not in the same states any more. */
 export const CONFOUNDING_steps = 3;
-/** An error past this many standard deviations is no prediction any more: as H2 has it. */
-const INVALID = 0.4;
 
 /** What was played and how far truth can be asked. */
 export interface Branches {
   readonly elements: readonly Element[];
   readonly horizon: number;
-  /** Steps until the ε-twin of truth is off by `INVALID`, median over starts; twice the longest horizon if it never is. */
+  /** Steps until the ε-twin of truth is off by `VALID_ERROR`, median over starts; twice the longest horizon if it never is. */
   readonly valid: number;
   /** What was done. */
   readonly base: Branch;
@@ -66,13 +65,14 @@ export async function playBranches(context: AxisContext, settings: CausalSetting
   const physics = playerOf(truth);
   const noisy = { ...long, state: perturb(truth, long, scale, rng) };
   const [steady, drifting] = [await playMean(physics, long, 1, 0), await playMean(physics, noisy, 1, 0)];
-  const valid = validSteps(elements, drifting, steady, scale, long);
+  const errors = errorsOfStarts({ entries: predictedEntries(truth.task), truth: steady, scale }, drifting);
+  const valid = median(firstPassages(errors, long.horizon));
   const horizon = Math.max(1, Math.min(settings.horizon, Math.floor(valid / 2)));
-  const plan = shortened(long, horizon);
+  const plan = stepsOfPlan(long, 0, horizon);
   const samples = Math.min(context.samples, settings.samples);
   const seed = rng.integer(1 << 20) * 64;
   const others = await apart(context, elements, plan, settings.alternatives);
-  const drawn = actionsOfOthers(shortened(plan, Math.min(CONFOUNDING_steps, horizon)), settings.alternatives, rng);
+  const drawn = actionsOfOthers(stepsOfPlan(plan, 0, Math.min(CONFOUNDING_steps, horizon)), settings.alternatives, rng);
   const pushes = pushesOf(truth, plan, horizon, context);
   const sources = sourcesOf(truth.task, truth.spec, scale, plan.state).map((source) => ({
     source,
@@ -81,11 +81,11 @@ export async function playBranches(context: AxisContext, settings: CausalSetting
   const fork = settings.horizon;
   const [later] = actionsOfOthers(long, 1, rng, fork);
   return withPlayer(subject, Math.min(MOST_LANES, plan.starts * samples), async (dream) => {
-    const todo = 1 + drawn.length + others.length + pushes.length + sources.length;
+    const total = 1 + drawn.length + others.length + pushes.length + sources.length;
     let done = 0;
     const branch = async (one: HeldOut): Promise<Branch> => {
       const [real, imagined] = [await playMean(physics, one, 1, 0), await playMean(dream, one, samples, seed)];
-      context.onProgress?.('branches', ++done, todo);
+      context.onProgress?.('branches', ++done, total);
       return { truth: real, imagined };
     };
     const base = await branch(plan);
@@ -99,7 +99,7 @@ export async function playBranches(context: AxisContext, settings: CausalSetting
       horizon,
       valid,
       base,
-      twin: cut(drifting, long, horizon),
+      twin: rowsOfStarts(drifting, long.starts, long.horizon + 1, 0, horizon + 1),
       alternatives: await inTurn(others, branch),
       doing: await inTurn(drawn, branch),
       sources: moved,
@@ -122,19 +122,6 @@ async function apart({ truth, scale, rng }: AxisContext, elements: readonly Elem
     squaredDistance(elements, scale, ends.at(a)!, ends.at(b)!, start),
   );
   return dealt(candidates, chosen);
-}
-
-/** Steps until the twin is no longer a prediction of truth; the horizon where it stays one. */
-function validSteps(elements: readonly Element[], twin: Float64Array, truth: Float64Array, scale: Float64Array, plan: HeldOut): number {
-  const first = new Float64Array(plan.starts).fill(plan.horizon);
-  for (let step = plan.horizon; step > 0; step--) {
-    const gaps = effectsAt(elements, twin, truth, scale, plan.starts, step);
-    for (let start = 0; start < plan.starts; start++) {
-      const { sum, count } = squaresBut(gaps, start, elements.length, []);
-      if (sum > count * INVALID ** 2) first[start] = step;
-    }
-  }
-  return median(first);
 }
 
 function pushesOf(truth: TaskEnv, plan: HeldOut, horizon: number, { rng }: AxisContext): HeldOut[] {
@@ -177,15 +164,4 @@ async function inTurn(plans: readonly HeldOut[], play: (plan: HeldOut) => Promis
   const branches: Branch[] = [];
   for (const plan of plans) branches.push(await play(plan));
   return branches;
-}
-
-/** The first steps of rows `[starts, horizon + 1, size]`. */
-function cut(rows: Float64Array, { starts, horizon }: HeldOut, steps: number): Float64Array {
-  const size = rows.length / starts / (horizon + 1);
-  const out = new Float64Array(starts * (steps + 1) * size);
-  for (let start = 0; start < starts; start++) {
-    const from = start * (horizon + 1) * size;
-    out.set(rows.subarray(from, from + (steps + 1) * size), start * (steps + 1) * size);
-  }
-  return out;
 }

@@ -4,20 +4,6 @@ import type { Rng } from '../../math/rng.ts';
 import { allocate, type Space, sizeOf } from '../../spaces/space.ts';
 import type { HeldOut } from '../held-out.ts';
 
-/** The first steps of a plan. */
-export function shortened(plan: HeldOut, horizon: number): HeldOut {
-  const cut = (values: Float64Array) => {
-    const width = values.length / plan.starts / plan.horizon;
-    const out = new Float64Array(plan.starts * horizon * width);
-    for (let start = 0; start < plan.starts; start++) {
-      const from = start * plan.horizon * width;
-      out.set(values.subarray(from, from + horizon * width), start * horizon * width);
-    }
-    return out;
-  };
-  return { ...plan, horizon, action: cut(plan.action), command: cut(plan.command), following: cut(plan.following) };
-}
-
 /**
  * Every start with what was done from another one: actions that do not follow from the state. Each alternative deals them out by another shift of one shuffled ring, so that no
  * start has its own or, up to `starts − 1` alternatives, any twice.

@@ -1,7 +1,7 @@
-/** Adds to each prediction what other parameters change in the engine, from the same state under the same command. */
+/** Adds to each prediction what other physics changes, from the same state under the same command. */
 import { GroundtwinError } from '../../errors.ts';
 import type { Params } from '../../task/task.ts';
-import type { PredictionInput, WorldModel } from '../../world-model/world-model.ts';
+import type { WorldModel } from '../../world-model/world-model.ts';
 import { CommandedPhysics } from '../commanded-physics.ts';
 import { type ControlParts, rowOf, wrapped } from './control.ts';
 
@@ -13,19 +13,28 @@ export function withChangedPhysics(
   { task, engine }: ControlParts,
   changed: (params: Params) => Params,
 ): WorldModel {
-  const right = new CommandedPhysics(task, engine);
-  const wrong = new CommandedPhysics(task, engine, changed);
-  const predict = async (input: PredictionInput) => {
+  return deviating(model, name, severity, 1, new CommandedPhysics(task, engine), new CommandedPhysics(task, engine, changed));
+}
+
+/** @param share - of the change that is added. @param right, wrong - closed with the model. */
+export function deviating(
+  model: WorldModel,
+  name: string,
+  severity: number,
+  share: number,
+  right: CommandedPhysics,
+  wrong: CommandedPhysics,
+): WorldModel {
+  const predict: WorldModel['predict'] = async (input) => {
     const prediction = await model.predict(input);
-    const size = input.state.length / input.rows;
+    const answers = [...new Set([prediction.sample, prediction.mean ?? prediction.sample])];
     for (let row = 0; row < input.rows; row++) {
       const [state, context, command] = [input.state, input.context, input.action].map((values) => rowOf(values, row, input.rows));
-      const before = Float64Array.from(right.next(state!, context!, command!));
-      const after = wrong.next(state!, context!, command!);
-      for (let i = 0; i < size; i++) {
-        const change = after[i]! - before[i]!;
-        prediction.sample[row * size + i]! += change;
-        if (prediction.mean) prediction.mean[row * size + i]! += change;
+      const wanted = right.next(state!, context!, command!);
+      const got = wrong.next(state!, context!, command!);
+      for (const answer of answers) {
+        const into = rowOf(answer, row, input.rows);
+        for (let i = 0; i < into.length; i++) into[i] = into[i]! + share * (got[i]! - wanted[i]!);
       }
     }
     return prediction;

@@ -1,6 +1,7 @@
 /** What a negative control is: a subject broken on purpose. */
 import type { PhysicsEngine } from '../../core/physics-world.ts';
 import type { Transitions } from '../../data/transitions.ts';
+import { concatenated } from '../../math/concatenate.ts';
 import { sha256Hex } from '../../math/hash.ts';
 import type { AnyTask } from '../../task/task.ts';
 import type { Prediction, PredictionInput, WorldModel } from '../../world-model/world-model.ts';
@@ -49,4 +50,20 @@ export function wrapped(
 export function rowOf(values: Float32Array, row: number, rows: number): Float32Array {
   const width = values.length / rows;
   return values.subarray(row * width, (row + 1) * width);
+}
+
+/** Answers to blocks of rows as one; all have the parts that the first has. */
+export function joinedPredictions(blocks: readonly Prediction[]): Prediction {
+  const joined = (part: keyof Prediction) =>
+    concatenated(
+      Float32Array,
+      blocks.map((block) => block[part]!),
+    );
+  const { mean, scale, memory } = blocks[0]!;
+  return {
+    sample: joined('sample'),
+    ...(mean && { mean: joined('mean') }),
+    ...(scale && { scale: joined('scale') }),
+    ...(memory && { memory: joined('memory') }),
+  };
 }

@@ -4,6 +4,7 @@ import { Rng } from '../../math/rng.ts';
 import { predictedEntries } from '../../world-model/contract.ts';
 import type { WorldModel } from '../../world-model/world-model.ts';
 import { CommandedPhysics } from '../commanded-physics.ts';
+import { linearDeviation } from '../held-out.ts';
 import { elementsOf } from '../paired-rollouts.ts';
 import { type ControlParts, rowOf, wrapped } from './control.ts';
 
@@ -21,7 +22,7 @@ export function memoriser(model: WorldModel, severity: number, parts: ControlPar
   const kinds = [...elementsOf(predictedEntries(parts.task)).map(({ kind }) => kind), ...parts.task.commands.map((): Kind => 'scalar')];
   const memory = randomPlay(parts);
   const keys = memory.map(({ state, command }) => Float64Array.of(...state, ...command));
-  const scale = kinds.map((_, i) => spreadOf(keys.map((key) => key[i]!)));
+  const scale = kinds.map((_, i) => linearDeviation(Float64Array.from(keys, (key) => key[i]!)) || 1);
   const nearest = (state: Float32Array, command: Float32Array): Moment => {
     const asked = Float64Array.of(...state, ...command);
     const distances = keys.map((key) =>
@@ -69,9 +70,4 @@ function randomPlay({ task, engine }: ControlParts): Moment[] {
   }
   physics.close();
   return memory;
-}
-
-function spreadOf(values: readonly number[]): number {
-  const middle = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / values.length) || 1;
 }

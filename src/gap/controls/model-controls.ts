@@ -1,6 +1,6 @@
 /** Models that are wrong about what acts on what, or about how sure they may be. */
 import type { Prediction, PredictionInput, WorldModel } from '../../world-model/world-model.ts';
-import { type Control, wrapped } from './control.ts';
+import { type Control, joinedPredictions, wrapped } from './control.ts';
 
 export const modelControls = {
   'action-blind': {
@@ -29,7 +29,7 @@ export async function withoutDoubt(model: WorldModel, severity: number, input: P
     const answer = await model.predict(firstBlock(input, block, tile));
     blocks.push(shrunk(answer, severity, tile, input.rows));
   }
-  return joined(blocks);
+  return joinedPredictions(blocks);
 }
 
 function firstBlock(input: PredictionInput, block: number, tile: number): PredictionInput {
@@ -57,24 +57,5 @@ function shrunk({ sample, mean, scale, memory }: Prediction, severity: number, t
     mean: cut(centre),
     ...(scale ? { scale: cut(scale.map((value) => value * (1 - severity))) } : {}),
     ...(memory ? { memory: cut(memory) } : {}),
-  };
-}
-
-function joined(blocks: readonly Prediction[]): Prediction {
-  const join = (part: keyof Prediction) => {
-    const pieces = blocks.map((block) => block[part]).filter((piece) => piece !== undefined);
-    const whole = new Float32Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-    pieces.reduce((at, piece) => {
-      whole.set(piece, at);
-      return at + piece.length;
-    }, 0);
-    return whole;
-  };
-  const first = blocks[0]!;
-  return {
-    sample: join('sample'),
-    ...(first.mean ? { mean: join('mean') } : {}),
-    ...(first.scale ? { scale: join('scale') } : {}),
-    ...(first.memory ? { memory: join('memory') } : {}),
   };
 }

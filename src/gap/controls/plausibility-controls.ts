@@ -1,7 +1,6 @@
 /** Models that break physics: each predicts well but for one thing that cannot be. */
 import type { Dynamics } from '../../core/dynamics.ts';
 import { elementDifference, type Kind, layOut, wrapAngle } from '../../core/state-spec.ts';
-import { GroundtwinError } from '../../errors.ts';
 import type { AnyTask } from '../../task/task.ts';
 import { TaskEnv } from '../../task/task-env.ts';
 import { predictedEntries } from '../../world-model/contract.ts';
@@ -10,6 +9,7 @@ import { CommandedPhysics } from '../commanded-physics.ts';
 import { elementsOf } from '../paired-rollouts.ts';
 import { inChangedScene, withoutContacts } from '../plausibility/changed-scene.ts';
 import type { Subject } from '../subject.ts';
+import { deviating, refuseControl, withChangedPhysics } from './changed-physics.ts';
 import { type Control, type ControlParts, rowOf, wrapped } from './control.ts';
 import { memoriser } from './memoriser.ts';
 
@@ -117,45 +117,12 @@ function chanceOf(state: Float32Array): number {
   return hash / 2 ** 32;
 }
 
-/** Adds to each prediction a share of what other physics changes, from the same state under the same command. Closes both. */
-function deviating(
-  model: WorldModel,
-  name: string,
-  severity: number,
-  share: number,
-  right: CommandedPhysics,
-  wrong: CommandedPhysics,
-): WorldModel {
-  const predict: WorldModel['predict'] = async (input) => {
-    const prediction = await model.predict(input);
-    const answers = [...new Set([prediction.sample, prediction.mean ?? prediction.sample])];
-    for (let row = 0; row < input.rows; row++) {
-      const [state, context, command] = [input.state, input.context, input.action].map((values) => rowOf(values, row, input.rows));
-      const wanted = right.next(state!, context!, command!);
-      const got = wrong.next(state!, context!, command!);
-      for (const answer of answers) {
-        const into = rowOf(answer, row, input.rows);
-        for (let i = 0; i < into.length; i++) into[i] = into[i]! + share * (got[i]! - wanted[i]!);
-      }
-    }
-    return prediction;
-  };
-  return wrapped(model, name, severity, predict, () => {
-    right.close();
-    wrong.close();
-  });
-}
-
-function weakerGravity(model: WorldModel, severity: number, { task, engine }: ControlParts): WorldModel {
-  if (task.params.gravity_mps2 === undefined)
-    throw new GroundtwinError('OPTION_INVALID', {
-      who: 'gap',
-      option: 'subject',
-      value: 'broken:gravity-half',
-      allowed: 'used on a task with a parameter gravity_mps2',
-    });
-  const weak = new CommandedPhysics(task, engine, (params) => ({ ...params, gravity_mps2: params.gravity_mps2! * (1 - severity) }));
-  return deviating(model, 'gravity-half', severity, 1, new CommandedPhysics(task, engine), weak);
+function weakerGravity(model: WorldModel, severity: number, parts: ControlParts): WorldModel {
+  if (parts.task.params.gravity_mps2 === undefined) return refuseControl('gravity-half', 'used on a task with a parameter gravity_mps2');
+  return withChangedPhysics(model, 'gravity-half', severity, parts, (params) => ({
+    ...params,
+    gravity_mps2: params.gravity_mps2! * (1 - severity),
+  }));
 }
 
 /** What a model says is made a rotation before anybody sees it: this breaks it behind that, so truth and models alike. */

@@ -22,17 +22,3 @@ export function longPlan(heldOut: HeldOut, steps: number, rng: Rng): HeldOut {
   };
   return { ...heldOut, horizon: steps, action: chain(heldOut.action), command: chain(heldOut.command), following: new Float64Array(0) };
 }
-
-/** Some steps of a plan; its states still are those that the whole plan begins at. */
-export function pieceOf(plan: HeldOut, first: number, steps: number): HeldOut {
-  const cut = (values: Float64Array) => {
-    const width = values.length / plan.starts / plan.horizon;
-    const out = new Float64Array(plan.starts * steps * width);
-    for (let start = 0; start < plan.starts; start++) {
-      const from = (start * plan.horizon + first) * width;
-      out.set(values.subarray(from, from + steps * width), start * steps * width);
-    }
-    return out;
-  };
-  return { ...plan, horizon: steps, action: cut(plan.action), command: cut(plan.command), following: cut(plan.following) };
-}

@@ -6,11 +6,11 @@ import { predictedEntries } from '../../world-model/contract.ts';
 import type { AxisContext } from '../axis.ts';
 import { type Interval, plannedInterval, resamplePlan } from '../bootstrap.ts';
 import type { HeldOut } from '../held-out.ts';
+import { stepsOfPlan } from '../held-out.ts';
 import { SENSOR_NOISE_SHARE } from '../pair-rollouts.ts';
 import { elementGap, elementsOf, rowsAtStep } from '../paired-rollouts.ts';
 import { playerOf } from '../play.ts';
 import { mean } from '../statistics.ts';
-import { pieceOf } from './long-plan.ts';
 import { withPredicted } from './whole-states.ts';
 
 /** Steps between renormalisations, how many of these spans, and how many of them only turn the difference into its fastest growing direction. */
@@ -41,7 +41,7 @@ export async function lyapunovExponent(
   let here = plan.state;
   let beside = displaced(task, here, randomDirections(task, plan.starts, rng), scale);
   for (let span = 0; span < spans; span++) {
-    const piece = pieceOf(plan, span * SPAN_steps, SPAN_steps);
+    const piece = stepsOfPlan(plan, span * SPAN_steps, SPAN_steps);
     const end = await endOf({ ...piece, state: here });
     const directions = dynamicGaps(task, await endOf({ ...piece, state: beside }), end, scale);
     if (span >= TURNING_SPANS)

@@ -1,6 +1,7 @@
 import { predictedEntries } from '../../world-model/contract.ts';
 import { type AxisContext, type AxisResult, measured } from '../axis.ts';
 import { resamplePlan } from '../bootstrap.ts';
+import { errorsOfStarts, firstPassages } from '../error-over-horizon.ts';
 import { figure, intervalFigures } from '../figures.ts';
 import { drawHeldOut } from '../held-out.ts';
 import { perturb } from '../pair-rollouts.ts';
@@ -12,7 +13,7 @@ import { lyapunovExponent } from './lyapunov.ts';
 import { playApart, STARTS_TOGETHER } from './play-apart.ts';
 import { lostTest, marginalTest, validTimeTest } from './prediction-tests.ts';
 import { boundsOf, stabilityOf } from './stability.ts';
-import { errorsOfStarts, firstPassages, type ValidTime, validTime } from './valid-time.ts';
+import { type ValidTime, validTime } from './valid-time.ts';
 import { predictedRows } from './whole-states.ts';
 
 export interface LongSettings {

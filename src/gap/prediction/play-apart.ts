@@ -1,3 +1,4 @@
+import { concatenated } from '../../math/concatenate.ts';
 import type { HeldOut } from '../held-out.ts';
 import type { Played, Player } from '../play.ts';
 
@@ -25,7 +26,7 @@ export async function playApart(
     returns.push(played.returns);
     onProgress?.(first + few.starts, plan.starts);
   }
-  return { rows: joined(rows), returns: joined(returns) };
+  return { rows: concatenated(Float64Array, rows), returns: concatenated(Float64Array, returns) };
 }
 
 function someStarts(plan: HeldOut, first: number, count: number): HeldOut {
@@ -40,14 +41,4 @@ function someStarts(plan: HeldOut, first: number, count: number): HeldOut {
     following: cut(plan.following),
     episode: plan.episode.subarray(first, first + count),
   };
-}
-
-function joined(parts: readonly Float64Array[]): Float64Array {
-  const whole = new Float64Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

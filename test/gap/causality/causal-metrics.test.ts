@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { StateEntry } from '../../../src/core/state-spec.ts';
-import { actionsOfOthers, farthestApart, nothingDone, shortened } from '../../../src/gap/causality/plans.ts';
+import { actionsOfOthers, farthestApart, nothingDone } from '../../../src/gap/causality/plans.ts';
 import type { HeldOut } from '../../../src/gap/held-out.ts';
+import { stepsOfPlan } from '../../../src/gap/held-out.ts';
 import {
   arrowOfTime,
   butForAccuracy,
@@ -144,7 +145,7 @@ describe('plans that differ in one thing', () => {
       }),
     ));
   it('end earlier, or do nothing at first where nothing can be done', () => {
-    expect([...shortened(plan(2, 3), 2).action]).to.deep.equal([1, 2, 4, 5]);
+    expect([...stepsOfPlan(plan(2, 3), 0, 2).action]).to.deep.equal([1, 2, 4, 5]);
     expect([...nothingDone(plan(2, 3), box({ low: [-9], high: [9] }), 2)!.action]).to.deep.equal([0, 0, 3, 0, 0, 6]);
     expect(nothingDone(plan(2, 3), box({ low: [1], high: [9] }), 2)).to.equal(null);
     expect(nothingDone(plan(2, 3), discrete(2), 2)).to.equal(null);
