@@ -34,9 +34,27 @@ function readReport(given: string): GapReport {
     return refuse('it is no JSON');
   }
   if (report?.kind !== 'gapReport' || report.version !== 1) refuse('it is no gap report of version 1');
-  const { perStart, rows, metadata, normalised } = report;
-  if (!perStart || !rows || !metadata || !normalised) refuse('it lacks errors by start: measure it again');
+  if (!report.perStart) refuse('it lacks errors by start: measure it again');
+  if (!isWhole(report as GapReport)) refuse('parts of it are not as a gap report has them: measure it again');
   return report as GapReport;
+}
+
+/** What is compared, of a file that anybody may have written. */
+function isWhole({ rows, metadata, perStart, normalised }: GapReport): boolean {
+  const texts = (...values: unknown[]) => values.every((value) => typeof value === 'string');
+  const figures = (values: unknown) => Array.isArray(values) && values.every((value) => value === null || typeof value === 'number');
+  try {
+    const { measured, low, high } = normalised.model;
+    return (
+      texts(metadata.task, metadata.model, metadata.command, perStart.truth) &&
+      typeof metadata.controlDt_s === 'number' &&
+      rows.every((row) => texts(row.id, row.title, row.passes, row.verdict) && figures([row.measured, row.low, row.high])) &&
+      perStart.horizons.every(({ horizon, error }) => Number.isInteger(horizon) && figures(error)) &&
+      [normalised.steps, measured, low, high].every(figures)
+    );
+  } catch {
+    return false;
+  }
 }
 
 function prose({ subjects, rows, task }: ReportComparison, out: string | undefined): string {

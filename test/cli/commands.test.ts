@@ -383,11 +383,19 @@ describe('the command line', () => {
       expect(compared.out).to.match(/^B errs less than A 10 steps ahead on (1\.000|0\.9\d\d) /m);
       expect(readFileSync(join(page, 'comparison.html'), 'utf8')).to.match(/^<!doctype html>/i);
       expect(JSON.parse(readFileSync(join(page, 'comparison.json'), 'utf8')).kind).to.equal('gapComparison');
+      const damaged = (part: object) => {
+        const path = place.in(`damaged-${Object.keys(part)}.json`);
+        writeFileSync(path, JSON.stringify({ ...report, ...part }));
+        return path;
+      };
       for (const [reports, why] of [
         [[whole], /OPTION_INVALID: .*two or more/],
         [[whole, place.in('nowhere.json')], /DATA_INVALID: .*no such file/],
         [[whole, junit], /DATA_INVALID: .*no JSON/],
         [[whole, join(model, 'manifest.json')], /DATA_INVALID: .*no gap report/],
+        [[whole, damaged({ rows: 3 })], /DATA_INVALID: .*measure it again/],
+        [[whole, damaged({ perStart: null })], /DATA_INVALID: .*by start/],
+        [[whole, damaged({ normalised: {} })], /DATA_INVALID: .*measure it again/],
         [[whole, out], /OPTION_INVALID: .*same --data/],
       ] as const)
         expect((await groundtwin(['gap', '--compare', ...reports])).err).to.match(why);
