@@ -56,6 +56,7 @@ def fill(buffer, policy, rng):
 
 def main():
     torch.manual_seed(1)
+    np.random.seed(1)
     rng = np.random.default_rng(20261124)
     model = PPO(
         "MlpPolicy",
