@@ -6,6 +6,7 @@ import type { GapMeasurements } from './measurements.ts';
 import {
   boundEnds,
   boundText,
+  breaks,
   COVERAGE_LEVEL,
   GAP_TESTS,
   type GapTest,
@@ -63,11 +64,11 @@ export function judge(test: GapTest, finding: Finding): GapRow {
   const figures = intervalFigures(finding.interval);
   if (finding.doubt !== undefined) return { ...row, ...figures, verdict: 'INCONCLUSIVE', reason: finding.doubt };
   if (meets(test.bound, finding.interval)) return { ...row, ...figures, verdict: 'PASS' };
-  const value = finding.interval.measured;
-  if (Number.isNaN(value)) return { ...row, ...figures, verdict: 'FAIL', reason: 'The model’s values are not numbers.' };
-  return meets(test.bound, { measured: value, low: value, high: value })
-    ? { ...row, ...figures, verdict: 'INCONCLUSIVE', reason: 'The value passes, its interval does not: measure more starts.' }
-    : { ...row, ...figures, verdict: 'FAIL' };
+  if (Number.isNaN(finding.interval.measured))
+    return { ...row, ...figures, verdict: 'FAIL', reason: 'The model’s values are not numbers.' };
+  return breaks(test.bound, finding.interval)
+    ? { ...row, ...figures, verdict: 'FAIL' }
+    : { ...row, ...figures, verdict: 'INCONCLUSIVE', reason: 'The interval lies on both sides of the bound: measure more starts.' };
 }
 
 function find(test: PairedTest, measurements: GapMeasurements): Finding {

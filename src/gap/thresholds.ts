@@ -62,6 +62,23 @@ export function meets(bound: Bound, { low, high }: Interval): boolean {
   }
 }
 
+/** Whether nothing in the interval satisfies the bound: the lucky end counts. One without ends is as good as its value. */
+export function breaks(bound: Bound, { measured, ...ends }: Interval): boolean {
+  const [low, high] = Number.isNaN(ends.low) || Number.isNaN(ends.high) ? [measured, measured] : [ends.low, ends.high];
+  switch (bound.kind) {
+    case 'atLeast':
+      return high < bound.value;
+    case 'atMost':
+      return low > bound.value;
+    case 'within':
+      return high < bound.low || low > bound.high;
+    case 'magnitudeAtMost':
+      return low > bound.value || high < -bound.value;
+    default:
+      return unreachable(bound);
+  }
+}
+
 /** The bound in words: `≥ 0.8`. */
 export function boundText(bound: Bound): string {
   switch (bound.kind) {

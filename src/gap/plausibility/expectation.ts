@@ -4,17 +4,17 @@ import { bodyStateSize } from '../../physics/joint-tree.ts';
 import { predictedEntries } from '../../world-model/contract.ts';
 import type { AxisContext } from '../axis.ts';
 import { drawHeldOut, type HeldOut } from '../held-out.ts';
-import { SENSOR_NOISE_SHARE } from '../pair-rollouts.ts';
 import { elementsOf, rowsAtStep } from '../paired-rollouts.ts';
 import { play, playMean } from '../play.ts';
 import { withPlayer } from '../subject.ts';
 import { centreOfMass } from './energy.ts';
 import type { PhysicsProbe } from './physics-probe.ts';
 import type { Probes } from './probes.ts';
-import { type KindOutcome, surpriseAt, toldApart } from './surprise.ts';
+import { sensorNoise } from './sensor-noise.ts';
+import { type KindOutcome, surpriseAt, toldApart, type Units } from './surprise.ts';
 import { VIOLATIONS, type Violation, type ViolationDirections, violationDirections } from './violations.ts';
 
-/** Sizes of violations tried: the largest change of an element in units of its sensor noise, `SENSOR_NOISE_SHARE` of its standard deviation. */
+/** Sizes of violations tried: the largest change of an element in units of its sensor noise. */
 export const VIOLATION_LEVELS: readonly number[] = [0.25, 0.5, 1, 2, 3, 4, 5, 7, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 /** The other size: this share of a body's size. */
 const TENTH = 0.1;
@@ -33,7 +33,7 @@ export interface ExpectationOptions extends Pick<AxisContext, 'truth' | 'subject
 
 /**
  * The subject's mean prediction of one step is held against the true next state and against violated ones, all seen through the same sensor noise: without it the
- * smallest violation that truth tells apart would be none at all. Surprise is the error in standard deviations, not the likelihood under the subject's own
+ * smallest violation that truth tells apart would be none at all. Surprise is the error in sensor noises, not the likelihood under the subject's own
  * spread: it is there for subjects that state none, and H4 asks whether a stated spread is honest.
  */
 export async function measureExpectations(options: ExpectationOptions): Promise<Expectations> {
@@ -44,7 +44,8 @@ export async function measureExpectations(options: ExpectationOptions): Promise<
   const [now, next] = [0, 1].map((step) => rowsAtStep(played.rows, starts, 1, scale.length, step)) as [Float64Array, Float64Array];
   const directions = violationDirections({ task, engine, plan, now, next, scale, rng });
   const predicted = await meanPredictions(options, plan, rng.integer(1 << 20));
-  return judged({ ...options, plan, next, noise: noiseOf(scale, starts, rng), directions, predicted });
+  const unit = sensorNoise(predictedEntries(task), scale, task.controlDt_s);
+  return judged({ ...options, plan, next, unit, noise: noiseOf(unit, starts, rng), directions, predicted });
 }
 
 /** Every start from seeds of its own: with the same draws for all, their chance would look like a bias of the subject. @returns float64 `[starts, P]`. */
@@ -73,28 +74,28 @@ function meanPredictions({ subject, starts, samples, scale }: ExpectationOptions
   });
 }
 
-interface Shown extends ExpectationOptions {
+interface Shown extends ExpectationOptions, Units {
   readonly plan: HeldOut;
   readonly next: Float64Array;
-  /** float64 `[starts, P]` */
+  /** Drawn, float64 `[starts, P]`. */
   readonly noise: Float64Array;
   readonly directions: ViolationDirections;
   readonly predicted: Float64Array;
 }
 
-function noiseOf(scale: Float64Array, starts: number, rng: Rng): Float64Array {
-  return Float64Array.from({ length: starts * scale.length }, (_, i) => SENSOR_NOISE_SHARE * scale[i % scale.length]! * rng.normal());
+function noiseOf(unit: Float64Array, starts: number, rng: Rng): Float64Array {
+  return Float64Array.from({ length: starts * unit.length }, (_, i) => unit[i % unit.length]! * rng.normal());
 }
 
 function judged(shown: Shown): Expectations {
-  const { truth, scale, starts, next, noise, predicted } = shown;
+  const { truth, unit, starts, next, noise, predicted } = shown;
   const elements = elementsOf(predictedEntries(truth.task));
-  const size = scale.length;
+  const size = unit.length;
   const seen = Float64Array.from(next, (value, i) => value + noise[i]!);
   const violated = new Float64Array(next.length);
   const tell = (direction: Float64Array, start: number, share: number): number => {
     for (let i = start * size; i < (start + 1) * size; i++) violated[i] = seen[i]! + share * direction[i]!;
-    const surprise = (of: Float64Array) => surpriseAt(elements, scale, predicted, of, start * size);
+    const surprise = (of: Float64Array) => surpriseAt(elements, shown, predicted, of, start * size);
     return toldApart(surprise(violated), surprise(seen));
   };
   const outcome = (kind: Violation): KindOutcome => {
@@ -104,7 +105,7 @@ function judged(shown: Shown): Expectations {
         const share = shareOf(start);
         return share === undefined ? Number.NaN : tell(direction, start, share);
       });
-    const noises = Float64Array.from({ length: starts }, (_, start) => largestChange(direction, start, scale));
+    const noises = Float64Array.from({ length: starts }, (_, start) => largestChange(direction, start, unit));
     const atLevel = VIOLATION_LEVELS.map((level) => column((start) => (noises[start]! >= level ? level / noises[start]! : undefined)));
     return { atLevel, atTenthOfSize: column(tenthOfSize(shown, direction)) };
   };
@@ -112,10 +113,10 @@ function judged(shown: Shown): Expectations {
 }
 
 /** In sensor noises. */
-function largestChange(direction: Float64Array, start: number, scale: Float64Array): number {
+function largestChange(direction: Float64Array, start: number, unit: Float64Array): number {
   let most = 0;
-  scale.forEach((unit, i) => {
-    most = Math.max(most, Math.abs(direction[start * scale.length + i]!) / (SENSOR_NOISE_SHARE * unit));
+  unit.forEach((noise, i) => {
+    most = Math.max(most, Math.abs(direction[start * unit.length + i]!) / noise);
   });
   return most;
 }

@@ -2,21 +2,29 @@
 import type { Element } from '../paired-rollouts.ts';
 import { boundedGap, elementGap } from '../paired-rollouts.ts';
 
+/** float64 `[P]` each. */
+export interface Units {
+  /** Standard deviations. */
+  readonly scale: Float64Array;
+  /** What a sensor errs by. */
+  readonly unit: Float64Array;
+}
+
 /**
- * Mean over elements of ((seen − predicted)/σ)²; a prediction that is not a number is surprised by everything alike.
+ * Mean over elements of ((seen − predicted)/unit)²; a prediction that is not a number is surprised by everything alike.
  * @param row - where it begins in both.
  */
 export function surpriseAt(
   elements: readonly Element[],
-  scale: Float64Array,
+  { scale, unit }: Units,
   predicted: Float64Array,
   seen: Float64Array,
   row: number,
 ): number {
   let sum = 0;
   for (const element of elements) {
-    const unit = scale[element.index]!;
-    sum += (boundedGap(elementGap(element, predicted, row, seen, row), unit) / unit) ** 2;
+    const own = unit[element.index]!;
+    sum += (boundedGap(elementGap(element, predicted, row, seen, row), scale[element.index]!) / own) ** 2;
   }
   return sum / elements.length;
 }

@@ -5,6 +5,7 @@ import { energyBalance } from '../../../src/gap/plausibility/energy-residual.ts'
 import { collisionErrors, curvature, freeFall, loosePairs } from '../../../src/gap/plausibility/free-flight.ts';
 import { overshoot, stretch, unexplainedMotion } from '../../../src/gap/plausibility/kinematics.ts';
 import { type Motion, PhysicsProbe } from '../../../src/gap/plausibility/physics-probe.ts';
+import { sensorNoise } from '../../../src/gap/plausibility/sensor-noise.ts';
 import { accuracy, smallestToldApart, surpriseAt, toldApart } from '../../../src/gap/plausibility/surprise.ts';
 import { registry } from '../../../src/index.ts';
 import { rapierEngine } from '../../../src/physics/rapier-engine.ts';
@@ -186,11 +187,21 @@ it('curvature is that of the parabola, whatever its start and velocity', () => {
 });
 
 describe('surprise', () => {
-  it('is the mean square of errors in standard deviations, angles the short way round', () => {
+  it('is the mean square of errors in sensor noises, angles the short way round', () => {
     const elements = elementsOf(predictedEntries(pendulum));
-    const surprise = surpriseAt(elements, Float64Array.of(0.1, 2), Float64Array.of(3.1, 1), Float64Array.of(-3.1, 3), 0);
+    const units = { scale: Float64Array.of(1, 4), unit: Float64Array.of(0.1, 2) };
+    const surprise = surpriseAt(elements, units, Float64Array.of(3.1, 1), Float64Array.of(-3.1, 3), 0);
     expect(surprise).to.be.closeTo((((2 * Math.PI - 6.2) / 0.1) ** 2 + 1) / 2, 1e-9);
     expect([toldApart(2, 1), toldApart(1, 2), toldApart(1, 1)]).to.deep.equal([1, 0, 0.5]);
+  });
+
+  it('has for unit what a sensor tells: of a velocity the difference of two positions', () => {
+    const noise = sensorNoise(predictedEntries(pendulum), Float64Array.of(2, 3), 0.05);
+    expect(noise[0]).to.be.closeTo(1e-3, 1e-12);
+    expect(noise[1]).to.be.closeTo((Math.SQRT2 * 1e-3) / 0.05, 1e-12);
+    expect(sensorNoise(predictedEntries(pendulum), Float64Array.of(2, 300), 0.05)[1], 'no better than a position').to.be.closeTo(0.15, 1e-12);
+    const alone = predictedEntries(pendulum).filter(({ kind }) => kind === 'angularVelocity');
+    expect([...sensorNoise(alone, Float64Array.of(3), 0.05)]).to.deep.equal([0.0015]);
   });
 
   it('tells apart from the size on at which three of four pairs are right', () => {
