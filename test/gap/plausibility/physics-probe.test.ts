@@ -199,7 +199,10 @@ describe('surprise', () => {
     const noise = sensorNoise(predictedEntries(pendulum), Float64Array.of(2, 3), 0.05);
     expect(noise[0]).to.be.closeTo(1e-3, 1e-12);
     expect(noise[1]).to.be.closeTo((Math.SQRT2 * 1e-3) / 0.05, 1e-12);
-    expect(sensorNoise(predictedEntries(pendulum), Float64Array.of(2, 300), 0.05)[1], 'no better than a position').to.be.closeTo(0.15, 1e-12);
+    expect(sensorNoise(predictedEntries(pendulum), Float64Array.of(2, 300), 0.05)[1], 'no better than a position').to.be.closeTo(
+      0.15,
+      1e-12,
+    );
     const alone = predictedEntries(pendulum).filter(({ kind }) => kind === 'angularVelocity');
     expect([...sensorNoise(alone, Float64Array.of(3), 0.05)]).to.deep.equal([0.0015]);
   });
