@@ -1,9 +1,14 @@
-/** `node --import tsx bench/gap/main.ts [--only part of a name]…`: plays the trials that are missing or stale; one that is finished is kept at once. */
+/** `node --import tsx bench/gap/main.ts [--only part of a name]…`: plays the trials that are missing or stale, each kept at once when it is finished, and writes docs/leaderboard.md when none is. */
+
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { writeFileAtomically } from '../../src/data/atomic-file.ts';
 import { GroundtwinError } from '../../src/errors.ts';
+import { root } from '../machine.ts';
+import { leaderboard } from './leaderboard.ts';
 import { playTrial } from './play-trial.ts';
-import { keepTrial, keptTrial, trialHash } from './results.ts';
-import { nameOf, type RecordedTrial, trials } from './trial.ts';
+import { keepTrial, keptTrial, recordedTrials, trialHash } from './results.ts';
+import { everyTrial, nameOf, type RecordedTrial } from './trial.ts';
 
 /** A control that finds nothing to break says so. */
 function refused(error: unknown): Pick<RecordedTrial, 'rows' | 'seconds' | 'refused'> {
@@ -13,7 +18,7 @@ function refused(error: unknown): Pick<RecordedTrial, 'rows' | 'seconds' | 'refu
 
 const { values } = parseArgs({ options: { only: { type: 'string', multiple: true } } });
 const code = trialHash();
-const chosen = trials.filter((trial) => values.only?.some((part) => nameOf(trial).includes(part)) ?? true);
+const chosen = everyTrial.filter((trial) => values.only?.some((part) => nameOf(trial).includes(part)) ?? true);
 const waiting = chosen.filter((trial) => keptTrial(trial, code) === null);
 process.stderr.write(`${waiting.length} of ${chosen.length} trials to play\n`);
 for (const [i, trial] of waiting.entries()) {
@@ -29,3 +34,5 @@ for (const [i, trial] of waiting.entries()) {
     process.stderr.write(`${label} failed: ${(error as Error).message}\n`);
   }
 }
+if (everyTrial.every((trial) => keptTrial(trial, code) !== null))
+  writeFileAtomically(join(root, 'docs', 'leaderboard.md'), leaderboard(recordedTrials()));

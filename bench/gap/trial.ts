@@ -2,18 +2,37 @@
 import type { GapReport } from '../../src/gap/index.ts';
 import { negativeControls } from '../../src/gap/index.ts';
 
-/** Tethered and smooth; smooth with stops; in the air and on the ground. */
-export const trialEnvs = ['Pendulum-v0', 'CartPoleSwingUp-v0', 'Hopper-v0'] as const;
+/**
+ * Tethered and smooth; smooth with stops; free bodies that fly, meet and turn.
+ * A legged robot is none of them: its feet stand on what the solver remembers from step to step, which no state tells, and physics that knows the state alone is .09 σ off after two steps.
+ */
+export const trialEnvs = ['Pendulum-v0', 'CartPoleSwingUp-v0', 'PaddleBalls-v0'] as const;
 export const trialSeeds = [1, 2, 3] as const;
 
 /** What no row may fail: truth as an env; exact physics behind the contract of a model; the same with errors that it knows of; with parameters 2 % off. */
 export const soundSubjects = ['truth', 'exact', 'doubting', 'off-by-2-percent'] as const;
 export const brokenSubjects: readonly string[] = Object.keys(negativeControls).map((name) => `broken:${name}`);
 
+/** Of the leaderboard: tasks that the suite asks all of its questions about. */
+export const boardEnvs = [
+  'Pendulum-v0',
+  'CartPole-v0',
+  'CartPoleSwingUp-v0',
+  'InvertedPendulum-v0',
+  'InvertedDoublePendulum-v0',
+  'Reacher-v0',
+  'Hopper-v0',
+  'HalfCheetah-v0',
+  'Walker2d-v0',
+  'Ant-v0',
+] as const;
+/** Both engines, and what was learned from truth. */
+export const boardSubjects = ['truth', 'engine:mujoco', 'ensemble'] as const;
+
 export interface Trial {
-  readonly env: (typeof trialEnvs)[number];
+  readonly env: string;
   readonly seed: number;
-  /** Of `soundSubjects` or `brokenSubjects`. */
+  /** Of `soundSubjects`, `brokenSubjects` or `boardSubjects`. */
   readonly subject: string;
 }
 
@@ -33,7 +52,14 @@ export const trials: readonly Trial[] = trialSeeds.flatMap((seed) =>
   trialEnvs.flatMap((env) => [...soundSubjects, ...brokenSubjects].map((subject): Trial => ({ env, seed, subject }))),
 );
 
+export const boardTrials: readonly Trial[] = boardEnvs.flatMap((env) =>
+  boardSubjects.map((subject): Trial => ({ env, seed: trialSeeds[0], subject })),
+);
+
+/** Those of the leaderboard that are none of the others come last. */
+export const everyTrial: readonly Trial[] = [...new Map([...trials, ...boardTrials].map((trial) => [nameOf(trial), trial])).values()];
+
 /** As in `Pendulum-v0-1-one-step-lag`. */
 export function nameOf({ env, seed, subject }: Trial): string {
-  return `${env}-${seed}-${subject.replace(/^broken:/, '')}`;
+  return `${env}-${seed}-${subject.replace(/^broken:/, '').replace(':', '-')}`;
 }

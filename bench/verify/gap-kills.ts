@@ -1,20 +1,8 @@
 /** Does the suite catch what is broken on purpose, each by its named row, and leave alone what is sound? Read off recorded trials. */
 import { negativeControls } from '../../src/gap/index.ts';
-import { keptTrial, trialHash } from '../gap/results.ts';
+import { recordedTrials } from '../gap/results.ts';
 import { brokenSubjects, nameOf, type RecordedTrial, soundSubjects, trialSeeds, trials } from '../gap/trial.ts';
 import type { Measured } from './row.ts';
-
-/** @throws when any is missing or stale, with the command that plays them. */
-function allTrials(): RecordedTrial[] {
-  const code = trialHash();
-  const found = trials.map((trial) => keptTrial(trial, code));
-  const missing = trials.filter((_, i) => found[i] === null);
-  if (missing.length > 0)
-    throw new Error(
-      `${missing.length} of ${trials.length} trials are missing or stale, the first of them ${nameOf(missing[0]!)}; play them with node --import tsx bench/gap/main.ts`,
-    );
-  return found as RecordedTrial[];
-}
 
 /** Row that a control must fail in a trial: where its own does not apply, the one named for elsewhere. Null where neither applies. */
 export function namedRow({ subject, rows }: Pick<RecordedTrial, 'subject' | 'rows'>): string | null {
@@ -53,7 +41,7 @@ export function controlRecord(control: string, all: readonly RecordedTrial[]): C
 
 /** Share of the trials in which a control's named row applies that it fails; 0 for a control that applies nowhere. Mean over controls. */
 export async function killedShare(): Promise<Measured> {
-  const all = allTrials();
+  const all = recordedTrials(trials);
   const raw = Object.keys(negativeControls).map((control) => controlRecord(control, all));
   return { measured: raw.reduce((sum, { tried, killed }) => sum + (tried > 0 ? killed / tried : 0), 0) / raw.length, raw };
 }
@@ -61,7 +49,7 @@ export async function killedShare(): Promise<Measured> {
 /** Rows that sound subjects fail. */
 export async function falseKills(): Promise<Measured> {
   const sound: readonly string[] = soundSubjects;
-  const raw = allTrials().flatMap((trial) =>
+  const raw = recordedTrials(trials).flatMap((trial) =>
     sound.includes(trial.subject)
       ? trial.rows.filter(({ verdict }) => verdict === 'FAIL').map((row) => ({ trial: nameOf(trial), ...row }))
       : [],
@@ -71,7 +59,7 @@ export async function falseKills(): Promise<Measured> {
 
 /** Controls that on some task, with the seed that all rows are measured with, fail their named row and no other. */
 export async function uniqueControls(): Promise<Measured> {
-  const all = allTrials();
+  const all = recordedTrials(trials);
   const raw = brokenSubjects.flatMap((subject) => {
     const own = all.filter((trial) => trial.subject === subject && trial.seed === trialSeeds[0] && namedRow(trial) !== null);
     const alone = [...new Set(own.map(({ env }) => env))].filter((env) =>

@@ -1,0 +1,65 @@
+/** What a trial is played and learned from. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { onnxPolicy, randomPolicy } from '../../agents/index.ts';
+import type { Policy } from '../../src/core/policy.ts';
+import { recordEpisode } from '../../src/data/record.ts';
+import { TransitionRecorder, type Transitions } from '../../src/data/transitions.ts';
+import { registry } from '../../src/index.ts';
+import { Rng } from '../../src/math/rng.ts';
+import { nodeRuntime } from '../../src/onnx/index.ts';
+import { allocate, type Space, type TypedArray } from '../../src/spaces/space.ts';
+import type { AnyTask } from '../../src/task/task.ts';
+import { root } from '../machine.ts';
+
+/** Control steps, at most, of an episode. */
+const LONGEST = 200;
+/** Control steps that a random action is held for: it moves a mechanism further than white noise. */
+const HELD = 3;
+
+/** Episodes of the reference policy, each with more or less of what is done at random, from nothing to everything. */
+export async function logOf(task: AnyTask, seed: number, steps: number): Promise<Transitions> {
+  const env = await registry.truth(task, 1);
+  const reference = await referenceOf(task);
+  const recorder = new TransitionRecorder(task);
+  const rng = new Rng(seed, 7);
+  const policy = partlyRandom(task.actionSpace, reference, rng);
+  for (let episode = 0, done = 0; done < steps; episode++)
+    done += (await recordEpisode(env, policy, recorder, { seed: rng.uint32(), maxSteps: LONGEST, episode })).steps;
+  await reference.close();
+  await env.close();
+  return recorder.transitions();
+}
+
+/** The policy kept for the task; random actions where there is none. */
+async function referenceOf(task: AnyTask): Promise<Policy & { close(): Promise<void> }> {
+  const file = join(root, 'bench', 'results', 'references', `${task.id}.onnx`);
+  if (!existsSync(file)) return { ...randomPolicy(task.actionSpace, 1), close: async () => {} };
+  const outer = await registry.makeVector(task.id, { lanes: 1 });
+  const reference = await onnxPolicy(nodeRuntime(), readFileSync(file), outer);
+  await outer.close();
+  return reference;
+}
+
+/** Mixes numbers; of choices takes one or the other, as often. */
+function partlyRandom(space: Space, reference: Policy, rng: Rng): Policy {
+  const random = randomPolicy(space, 1);
+  const action = allocate(space, 1) as TypedArray;
+  const other = allocate(space, 1) as TypedArray;
+  let [share, step] = [0, 0];
+  return {
+    name: 'reference and random',
+    reset(seed) {
+      reference.reset(seed);
+      random.reset(rng.uint32());
+      [share, step] = [rng.uniform(), 0];
+    },
+    async act(observation) {
+      const wanted = (await reference.act(observation)) as TypedArray;
+      if (step++ % HELD === 0) other.set((await random.act(observation)) as TypedArray);
+      if (space.kind === 'box') for (const i of action.keys()) action[i] = (1 - share) * wanted[i]! + share * other[i]!;
+      else action.set(rng.uniform() < share ? other : wanted);
+      return action;
+    },
+  };
+}
