@@ -26,9 +26,11 @@ import { writeModel } from '../world-model/model-folder.ts';
 import type { TrainedModel } from '../world-model/train-ensemble.ts';
 import type { WorldModel } from '../world-model/world-model.ts';
 import { timeLimit } from '../wrappers/time-limit.ts';
+import { codeHash } from './code-hash.ts';
 import { replayOf } from './replay.ts';
 import { describeRun, type RunDescription } from './run-description.ts';
 import { serverParts } from './server-parts.ts';
+import { keepWorst } from './worst-episodes.ts';
 
 export const MAIN_TASK = 'CartPoleSwingUp-v0';
 /** First seed of the check's starts: episodes of training draw theirs from a generator, so these are fresh. */
@@ -249,9 +251,10 @@ async function gap(
   description: RunDescription,
 ): Promise<GapReport> {
   const truth = await registry.truth(job.task.id, 16);
+  const subject = modelSubject(job.task, model);
   const report = await runGap({
     truth,
-    subject: modelSubject(job.task, model),
+    subject,
     heldOut,
     training: job.transitions,
     returns: {
@@ -267,12 +270,16 @@ async function gap(
       dataHash: transitionsHash(heldOut),
       controlDt_s: job.task.controlDt_s,
       trainingSteps: job.transitions.count,
+      hashes: { model: model.fingerprint, code: codeHash() },
     },
     rng: new Rng(job.seed, 1),
     onProgress: (stage, done, of) => job.report({ stage: `gap: ${stage}`, done, of }),
   });
   await truth.close();
-  return report;
+  const conditioned = { task: job.task, names: [], ranges: undefined };
+  const who = { model: join(job.out, 'model'), subject: undefined, data: undefined };
+  const worst = await keepWorst({ report, conditioned, subject, engine: await rapierEngine(), heldOut, out: job.out, who });
+  return { ...report, worst };
 }
 
 /** The model's manifest learns how far it may be trusted. */

@@ -1,4 +1,4 @@
-/** One held-out episode played by truth and dream side by side, as poses for the report's player. */
+/** Episodes played by truth and dream side by side, as poses for the report's player. */
 
 import type { PhysicsEngine } from '../core/physics-world.ts';
 import { layOut } from '../core/state-spec.ts';
@@ -30,16 +30,12 @@ export async function replayOf(options: ReplayOptions): Promise<Replay> {
   const { task, truth, dream, heldOut } = options;
   const size = truth.spec.size;
   const steps = Math.min(heldOut.episode.lastIndexOf(heldOut.episode[0]!) + 1, options.mostSteps);
-  const ghost = options.engine.createWorld(task.scene(task.params), task.engines.rapier);
-  const poses = new BodyPoses(task, ghost);
-  const frames = { truth: [] as number[], dream: [] as number[] };
-  const errors: number[] = [];
+  const paths = { truth: [] as Float64Array[], dream: [] as Float64Array[] };
   const rewards = { truth: [0], dream: [0] };
   const resyncs: number[] = [];
   const look = () => {
-    frames.truth.push(...poses.of(truth.state));
-    frames.dream.push(...poses.of(dream.state));
-    errors.push(distance(truth.state, dream.state, options));
+    paths.truth.push(truth.state.slice(0, size));
+    paths.dream.push(dream.state.slice(0, size));
   };
   const actions = allocate(task.actionSpace, 1);
   const active = Uint8Array.of(1);
@@ -61,20 +57,37 @@ export async function replayOf(options: ReplayOptions): Promise<Replay> {
     rewards.dream.push(dream.batch.reward[0]!);
     look();
   }
+  return { ...pictured(options, paths), resyncs, rewards };
+}
+
+/** What states are pictured and compared by. */
+export type PictureParts = Pick<ReplayOptions, 'task' | 'engine' | 'scale' | 'predicted'>;
+
+/** @param paths - whole states float64 `[size]` of each step, as many on either side. */
+export function pictured(
+  parts: PictureParts,
+  paths: Readonly<Record<'truth' | 'dream', readonly Float64Array[]>>,
+): Omit<Replay, 'rewards'> {
+  const { task, engine } = parts;
+  const ghost = engine.createWorld(task.scene(task.params), task.engines.rapier);
+  const poses = new BodyPoses(task, ghost);
+  const frames = {
+    truth: paths.truth.flatMap((state) => [...poses.of(state)]),
+    dream: paths.dream.flatMap((state) => [...poses.of(state)]),
+  };
   ghost.free();
   return {
     dt_s: task.controlDt_s,
     bodies: poses.bodies.map(drawn),
     frames,
     view: { plane: 'xz', bounds: boundsOf(frames) },
-    resyncs,
-    errors,
-    rewards,
+    resyncs: [],
+    errors: paths.truth.map((state, step) => distance(state, paths.dream[step]!, parts)),
   };
 }
 
 /** Root mean square over the predicted elements, in standard deviations. Angles take the short way. */
-function distance(truth: Float64Array, dream: Float64Array, { predicted, scale, task }: ReplayOptions): number {
+function distance(truth: Float64Array, dream: Float64Array, { predicted, scale, task }: PictureParts): number {
   const angles = new Set(layOut(task.state).entries.flatMap((entry) => (entry.kind === 'angle' ? [entry.offset] : [])));
   let sum = 0;
   predicted.forEach((element, i) => {

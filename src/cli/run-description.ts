@@ -19,13 +19,16 @@ export async function describeRun(parts: Pick<RunDescription, 'command' | 'seeds
 
 /** A command that a shell takes as it stands. @param options - by their names in code; what is false or absent is left out. */
 export function commandLine(name: string, options: Readonly<Record<string, unknown>>): string {
-  const quoted = (value: unknown) =>
-    /^[\w@%+=:,./-]+$/.test(String(value)) ? String(value) : `'${String(value).replaceAll("'", `'\\''`)}'`;
   const parts = Object.entries(options).flatMap(([key, value]) => {
     if (value === undefined || value === false) return [];
     return [`--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`, ...(value === true ? [] : [value].flat().map(quoted))];
   });
   return ['groundtwin', name, ...parts].join(' ');
+}
+
+/** As a shell takes it for one word. */
+export function quoted(value: unknown): string {
+  return /^[\w@%+=:,./-]+$/.test(String(value)) ? String(value) : `'${String(value).replaceAll("'", `'\\''`)}'`;
 }
 
 export function describeMachine(): string {

@@ -84,10 +84,7 @@ function addPair(data: Counterfactuals, elements: readonly Element[], base: numb
   let imagined = 0;
   let dot = 0;
   for (const element of elements) {
-    const scale = data.scale[element.index]!;
-    const truth = elementGap(element, data.truthBranches, branch, data.truthBase, base) / scale;
-    const guess = elementGap(element, data.imaginedBranches, branch, data.imaginedBase, base);
-    const near = boundedGap(nearest(element, guess, truth * scale), scale) / scale;
+    const { truth, near } = effectOn(data, element, base, branch);
     missed += (near - truth) ** 2;
     effect += truth * truth;
     imagined += near * near;
@@ -98,6 +95,17 @@ function addPair(data: Counterfactuals, elements: readonly Element[], base: numb
   if (effect <= SMALLEST_EFFECT ** 2) return;
   sums[2]! += imagined > 0 ? dot / Math.sqrt(imagined * effect) : 0;
   sums[3]! += 1;
+}
+
+/**
+ * What one alternative changed of one element, in standard deviations: in truth, and as the model has it.
+ * @param base - where the start's row begins in the base branches. @param branch - where its row begins in the others.
+ */
+export function effectOn(data: Counterfactuals, element: Element, base: number, branch: number): { truth: number; near: number } {
+  const scale = data.scale[element.index]!;
+  const truth = elementGap(element, data.truthBranches, branch, data.truthBase, base) / scale;
+  const guess = elementGap(element, data.imaginedBranches, branch, data.imaginedBase, base);
+  return { truth, near: boundedGap(nearest(element, guess, truth * scale), scale) / scale };
 }
 
 /** An effect on an angle, written so that it lies within half a turn of the true effect. */

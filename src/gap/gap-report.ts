@@ -2,7 +2,9 @@ import { bytesOf } from '../core/sections.ts';
 import { sha256Hex } from '../math/hash.ts';
 import type { TrustHorizon } from '../world-model/trust.ts';
 import { columnMeans, DEFAULT_RESAMPLES, type Interval, type ResamplePlan, resamplePlan } from './bootstrap.ts';
+import type { Counterfactuals } from './counterfactual.ts';
 import type { CoverageTable } from './coverage.ts';
+import { type EffectDots, effectDots } from './effect-dots.ts';
 import {
   type Contender,
   elementSquares,
@@ -12,6 +14,7 @@ import {
   type Skill,
   validPrediction,
 } from './error-over-horizon.ts';
+import { type ErrorSpread, errorSpread } from './error-spread.ts';
 import {
   type ErrorFan,
   type FanFigures,
@@ -30,6 +33,7 @@ import type { PairedReturns, ReturnComparison } from './return-comparison.ts';
 import { summarise } from './summary.ts';
 import { COVERAGE_LEVEL, GAP_TESTS, type Verdict } from './thresholds.ts';
 import type { TrustFindings } from './trust-horizon.ts';
+import { type WorstStarts, worstStarts } from './worst-starts.ts';
 
 export interface CoverageFigures extends IntervalFigures {
   readonly horizon: number;
@@ -62,6 +66,8 @@ export interface GapReport {
   readonly errors: readonly ErrorFan[];
   /** E(h), in standard deviations; `unit` is `σ`. */
   readonly normalised: ErrorFan;
+  /** The same by quantiles over starts. */
+  readonly spread: ErrorSpread;
   readonly skill: FanFigures & { readonly steps: readonly number[] };
   /** Median number of steps before the error passes 0.4 σ; `share` of the starts outlast the horizon. */
   readonly validSteps: IntervalFigures & { readonly share: number };
@@ -84,8 +90,12 @@ export interface GapReport {
     readonly direction: IntervalFigures;
     readonly horizon: number;
     readonly pairs: number;
+    /** Thinned out for drawing. */
+    readonly dots: readonly EffectDots[];
   } | null;
   readonly returns: ReturnFigures | null;
+  /** What went wrong most. */
+  readonly worst: WorstStarts;
   /** Of each axis that was measured, see there. */
   readonly axes: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
@@ -129,11 +139,13 @@ export function gapReport(input: GapInput): GapReport {
     resamples,
     ...figures,
     perStart: perStartFigures(measurements),
+    spread: errorSpread(rollouts, measurements.errors, thinned(rollouts.horizon + 1, MOST_POINTS)),
     skill: skillFigures(measurements.skill),
     trust: trustFigures(measurements.trust),
     coverage: coverageFigures(measurements.coverage),
-    effects: effectFigures(measurements.effects),
+    effects: effectFigures(measurements.effects, input.counterfactuals),
     returns: returnFigures(input.returns, measurements.returns),
+    worst: worstStarts(rollouts, measurements.errors.model, validSteps.measured, input.from),
     axes: Object.fromEntries(Object.entries(input.axes ?? {}).map(([name, { figures }]) => [name, figures])),
   };
 }
@@ -204,10 +216,16 @@ function coverageFigures(table: CoverageTable | null): GapReport['coverage'] {
   };
 }
 
-function effectFigures(effects: GapMeasurements['effects']): GapReport['effects'] {
-  if (effects === null) return null;
+function effectFigures(effects: GapMeasurements['effects'], executed: Counterfactuals | undefined): GapReport['effects'] {
+  if (effects === null || executed === undefined) return null;
   const { effectR2, direction, horizon, effectivePairs } = effects;
-  return { effectR2: intervalFigures(effectR2), direction: intervalFigures(direction), horizon, pairs: effectivePairs };
+  return {
+    effectR2: intervalFigures(effectR2),
+    direction: intervalFigures(direction),
+    horizon,
+    pairs: effectivePairs,
+    dots: effectDots(executed, MOST_DOTS),
+  };
 }
 
 function returnFigures(returns: PairedReturns | undefined, compared: GapMeasurements['returns']): ReturnFigures | null {

@@ -28,6 +28,8 @@ export interface GapRow {
   readonly passes: string;
   /** The same as numbers, for drawing; null = open. */
   readonly bound: { readonly low: number | null; readonly high: number | null };
+  /** What truth itself, started a sensor's error off, measures, where the row is told in units of that. */
+  readonly floor?: number;
   readonly verdict: Verdict;
   /** Control steps ahead. */
   readonly horizon?: number;
@@ -57,7 +59,14 @@ export function overallVerdict(rows: readonly Pick<GapRow, 'verdict'>[]): Verdic
 
 /** Holds one finding against its test. */
 export function judge(test: GapTest, finding: Finding): GapRow {
-  const about = { id: test.id, title: test.title, passes: boundText(test.bound), bound: boundEnds(test.bound), n: finding.n };
+  const about = {
+    id: test.id,
+    title: test.title,
+    passes: boundText(test.bound),
+    bound: boundEnds(test.bound),
+    n: finding.n,
+    ...(test.floor !== undefined && { floor: test.floor }),
+  };
   const horizon = test.horizon ?? (finding.kind === 'measured' ? finding.horizon : undefined);
   const row = horizon === undefined ? about : { ...about, horizon };
   if (finding.kind === 'absent') return { ...row, measured: null, low: null, high: null, verdict: finding.verdict, reason: finding.reason };

@@ -8,6 +8,7 @@ import type { PairedRollouts } from './paired-rollouts.ts';
 import { compareReturns, type PairedReturns, type ReturnComparison } from './return-comparison.ts';
 import { GAP_TESTS } from './thresholds.ts';
 import { type TrustFindings, trustHorizon } from './trust-horizon.ts';
+import type { PlayedFrom } from './worst-starts.ts';
 
 /** Where a report comes from. Everything is text or numbers the caller knows; nothing is looked up. */
 export interface GapMetadata {
@@ -26,10 +27,14 @@ export interface GapMetadata {
   readonly controlDt_s: number;
   /** Real control steps the model was trained on. */
   readonly trainingSteps?: number;
+  /** sha256 by what it is of: `model` where there is one, `code`. */
+  readonly hashes?: Readonly<Record<string, string>>;
 }
 
 export interface GapInput {
   readonly rollouts: PairedRollouts;
+  /** For starts that are to be played again. */
+  readonly from?: PlayedFrom;
   /** Absent where truth cannot branch. */
   readonly counterfactuals?: Counterfactuals;
   readonly returns?: PairedReturns;

@@ -35,7 +35,8 @@ export interface SegmentReturns {
   readonly imagined: Float64Array;
 }
 
-export async function pairRollouts(options: PairOptions): Promise<{ rollouts: PairedRollouts; segments: SegmentReturns }> {
+/** @returns with the seed of the subject's first draws. */
+export async function pairRollouts(options: PairOptions): Promise<{ rollouts: PairedRollouts; segments: SegmentReturns; seed: number }> {
   const { truth, heldOut, samples, rng } = options;
   const { task } = truth;
   const scale = predictedScale(task, options.all);
@@ -57,7 +58,7 @@ export async function pairRollouts(options: PairOptions): Promise<{ rollouts: Pa
     linear: linearRollouts(truth, options.training, heldOut),
     scale,
   };
-  return { rollouts, segments: { truth: played.returns, imagined: meanReturns(imagined.returns, samples) } };
+  return { rollouts, segments: { truth: played.returns, imagined: meanReturns(imagined.returns, samples) }, seed };
 }
 
 export interface CounterfactualOptions {

@@ -56,7 +56,7 @@ export async function runGap(options: RunGapOptions): Promise<GapReport> {
   const { truth, rng } = options;
   const settings = options.settings ?? gapDefaults;
   const heldOut = drawHeldOut(truth.task, options.heldOut, settings.starts, settings.horizon, rng);
-  const { rollouts } = await pairRollouts({
+  const { rollouts, seed } = await pairRollouts({
     truth,
     subject: options.subject,
     heldOut,
@@ -70,6 +70,7 @@ export async function runGap(options: RunGapOptions): Promise<GapReport> {
   const counterfactuals = await executeCounterfactuals(options, settings, scale);
   return gapReport({
     rollouts,
+    from: { heldOut, seed },
     counterfactuals,
     axes: await measureAxes(options, settings, scale),
     ...(options.returns ? { returns: options.returns } : {}),

@@ -20,6 +20,9 @@ export const FEWEST_STARTS = 256;
 /** Entries named in the sentence about errors. */
 const NAMED_ERRORS = 3;
 
+/** Tests named in the sentence about the verdict; the rows tell them all. */
+const NAMED_TESTS = 5;
+
 /** The result in plain sentences with seconds and units: verdict, what was learned, how far it is off, cautions. */
 export function summarise(facts: SummaryFacts): string[] {
   const caution = facts.starts < FEWEST_STARTS ? [`Only ${facts.starts} starts were measured; the suite asks for ${FEWEST_STARTS}.`] : [];
@@ -47,7 +50,8 @@ function verdictSentence({ verdict, rows, ...facts }: SummaryFacts): string {
 function those(rows: readonly GapRow[], wanted: Verdict, one: string, several: string): string {
   const found = rows.filter(({ verdict }) => verdict === wanted);
   const named = [...new Set(found.map(({ title }) => title.charAt(0).toLowerCase() + title.slice(1)))];
-  return `${found.length} of ${rows.length} tests ${found.length === 1 ? one : several} (${named.join(', ')})`;
+  const more = named.length > NAMED_TESTS ? [`${named.length - NAMED_TESTS} more`] : [];
+  return `${found.length} of ${rows.length} tests ${found.length === 1 ? one : several} (${[...named.slice(0, NAMED_TESTS), ...more].join(', ')})`;
 }
 
 function learnedSentence({ metadata, errors }: SummaryFacts): string {

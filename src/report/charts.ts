@@ -1,24 +1,7 @@
 import * as Plot from '@observablehq/plot';
-import { parseHTML } from 'linkedom';
-import { html, type Markup, trusted } from './html.ts';
+import { BASELINES, draw, HEIGHT_px, HORIZON_STYLES, legendKey, MODEL, shortened, shortNumber } from './drawing.ts';
+import { html, type Markup } from './html.ts';
 import type { CoverageFigures, Curve, ErrorFigures, FanFigures, Figure, GapFigures, TrainingCurves } from './report-input.ts';
-
-/** Drawn size in CSS pixels: about one column of the page, so that text keeps its size. */
-const WIDTH_px = 380;
-const HEIGHT_px = 230;
-
-/** Colours are CSS variables of the page, so that one drawing serves light and dark. Dash patterns carry the same distinction without colour. */
-const MODEL = { stroke: 'var(--dream)', strokeWidth: 2.4 };
-const BASELINES = [
-  { key: 'floor', label: 'floor', stroke: 'var(--truth)', strokeWidth: 1.6 },
-  { key: 'persistence', label: 'still', stroke: 'var(--still)', strokeDasharray: '2,3', strokeWidth: 1.6 },
-  { key: 'linear', label: 'linear', stroke: 'var(--linear)', strokeDasharray: '7,3', strokeWidth: 1.6 },
-] as const;
-
-/** A chart with its caption, or its caption with the reason why there is none. */
-export function figureOf(caption: string, chart: Markup, note: string | null = null): Markup {
-  return html`<figure class="chart"><figcaption>${caption}</figcaption>${chart}${note === null ? null : html`<p class="note">${note}</p>`}</figure>`;
-}
 
 /** Error of one entry against time ahead, with its band, the floor and both trivial predictions. */
 export function errorChart(fan: ErrorFigures, controlDt_s: number, height = HEIGHT_px): Markup {
@@ -99,12 +82,6 @@ export function coverageOverTimeChart(
     ],
   });
 }
-
-const HORIZON_STYLES = [
-  { stroke: 'var(--dream)', strokeWidth: 2.4 },
-  { stroke: 'var(--truth)', strokeWidth: 2, strokeDasharray: '7,3' },
-  { stroke: 'var(--linear)', strokeWidth: 2, strokeDasharray: '2,3' },
-];
 
 /** Claimed against observed coverage for each tested horizon; on the diagonal the stated uncertainty is honest. */
 export function reliabilityChart(overall: readonly CoverageFigures[], controlDt_s: number): Markup {
@@ -312,41 +289,6 @@ export function errorLegend(): Markup {
   ]}</p>`;
 }
 
-function legendKey(
-  label: string,
-  { stroke, strokeWidth, strokeDasharray }: { stroke: string; strokeWidth: number; strokeDasharray?: string },
-): Markup {
-  return html`<span class="key"><svg width="28" height="10" viewBox="0 0 28 10"><line x1="1" x2="27" y1="5" y2="5" style="stroke:${stroke};stroke-width:${strokeWidth};stroke-dasharray:${strokeDasharray ?? 'none'}"/></svg>${label}</span>`;
-}
-
-/** An interval on a strip with the passing region shaded, small enough for a table cell. */
-export function boundStrip(
-  { measured, low, high }: { readonly measured: Figure; readonly low: Figure; readonly high: Figure },
-  bound: { readonly low: number | null; readonly high: number | null },
-): Markup | null {
-  if (measured === null || low === null || high === null) return null;
-  const from = bound.low === null ? 0 : bound.high === null ? 0 : bound.low - (bound.high - bound.low);
-  const to = bound.high === null || bound.low === null ? 1.05 : bound.high + (bound.high - bound.low);
-  const at = (value: number) => 5 + 130 * Math.max(0, Math.min(1, (value - from) / (to - from)));
-  const passLow = at(bound.low ?? from);
-  const passHigh = at(bound.high ?? to);
-  return html`<svg class="strip" width="140" height="16" viewBox="0 0 140 16" aria-hidden="true"><line class="axis" x1="2" x2="138" y1="8" y2="8"/><rect class="region" x="${tenths(passLow)}" y="1" width="${tenths(passHigh - passLow)}" height="14" rx="3"/><line class="interval" x1="${tenths(at(low))}" x2="${tenths(at(high))}" y1="8" y2="8"/><circle class="value" cx="${tenths(at(measured))}" cy="8" r="4"/></svg>`;
-}
-
-function draw(label: string, options: Plot.PlotOptions): Markup {
-  const { document } = parseHTML('<!doctype html><html><body></body></html>') as unknown as { document: Plot.PlotOptions['document'] };
-  const defaults = { width: WIDTH_px, height: HEIGHT_px, marginLeft: 48, marginBottom: 36, document };
-  const svg = Plot.plot({
-    ...defaults,
-    ...options,
-    x: { labelAnchor: 'center', labelArrow: 'none', ...options.x },
-    y: { labelArrow: 'none', grid: true, ...options.y },
-  });
-  svg.setAttribute('style', `max-width:${1.2 * WIDTH_px}px`);
-  // linkedom leaves `<` in attributes as it is: safe, but the label is written here so that every text goes through one escape
-  return html`<svg role="img" aria-label="${label}"${trusted(svg.outerHTML.slice('<svg'.length))}`;
-}
-
 /** Highest value worth drawing: what diverges leaves the chart instead of flattening the rest. */
 function ceilingOf(fan: ErrorFigures): number {
   const most = (values: readonly Figure[]) => Math.max(0, ...values.map((value) => value ?? 0));
@@ -382,18 +324,4 @@ function atMost(value: Figure, top: number): number {
 
 function inUnit(value: Figure): number {
   return value === null ? Number.NaN : Math.max(-0.2, Math.min(1.1, value));
-}
-
-const LONGEST_LABEL = 16;
-
-function shortened(name: string): string {
-  return name.length > LONGEST_LABEL ? `${name.slice(0, LONGEST_LABEL - 1)}…` : name;
-}
-
-function shortNumber(value: number): string {
-  return String(Number(value.toPrecision(3)));
-}
-
-function tenths(value: number): string {
-  return value.toFixed(1);
 }

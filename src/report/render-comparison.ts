@@ -1,4 +1,5 @@
-import { comparisonChart, figureOf } from './charts.ts';
+import { comparisonChart } from './charts.ts';
+import { figureOf } from './drawing.ts';
 import { html, type Markup } from './html.ts';
 import { page } from './page.ts';
 import type { Figure, IntervalFigures, ReportInput, ReportVerdict } from './report-input.ts';

@@ -1,4 +1,5 @@
-import { figureOf, heldOutChart, lossChart } from './charts.ts';
+import { heldOutChart, lossChart } from './charts.ts';
+import { figureOf } from './drawing.ts';
 import { html } from './html.ts';
 import { page } from './page.ts';
 import type { Curve } from './report-input.ts';

@@ -1,5 +1,6 @@
 import { type Kind, wrapAngle } from '../core/state-spec.ts';
-import { figureOf, pathChart } from './charts.ts';
+import { pathChart } from './charts.ts';
+import { figureOf } from './drawing.ts';
 import { html, type Markup } from './html.ts';
 import { page } from './page.ts';
 

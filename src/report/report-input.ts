@@ -9,6 +9,8 @@ export interface ReportInput extends GapFigures {
   readonly title: string;
   readonly replay?: Replay;
   readonly training?: TrainingCurves;
+  /** Audits of the training, where it had any. */
+  readonly audits?: readonly AuditFigures[];
   /** File name of the JSON that lies next to the page. */
   readonly jsonFile?: string;
 }
@@ -42,6 +44,7 @@ export interface RowFigures extends IntervalFigures {
   readonly title: string;
   readonly passes: string;
   readonly bound: { readonly low: number | null; readonly high: number | null };
+  readonly floor?: number;
   readonly verdict: ReportVerdict;
   readonly horizon?: number;
   readonly n: number;
@@ -70,6 +73,7 @@ export interface GapFigures {
     readonly dataHash: string;
     readonly controlDt_s: number;
     readonly trainingSteps?: number;
+    readonly hashes?: Readonly<Record<string, string>>;
   };
   readonly starts: number;
   readonly horizon: number;
@@ -81,6 +85,12 @@ export interface GapFigures {
   readonly validSteps: IntervalFigures & { readonly share: number };
   /** Absent in reports of old. */
   readonly trust?: TrustHorizon & { readonly coverage: (FanFigures & { readonly steps: readonly number[] }) | null };
+  /** Absent in reports of old, as `effects`, `worst` and `axes` are. */
+  readonly spread?: SpreadFigures;
+  readonly effects?: EffectFigures | null;
+  readonly worst?: WorstFigures;
+  /** Of each axis that was measured; what is drawn of them: `AxisFigures`. */
+  readonly axes?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly coverage: {
     readonly overall: readonly CoverageFigures[];
     readonly elements: readonly (CoverageFigures & { readonly name: string })[];
@@ -143,4 +153,91 @@ export interface Curve {
   readonly y: readonly number[];
   readonly low?: readonly number[];
   readonly high?: readonly number[];
+}
+
+/** Quantiles of the error over starts, each as long as `steps`. */
+export interface SpreadFigures {
+  readonly steps: readonly number[];
+  readonly median: readonly Figure[];
+  readonly half: { readonly low: readonly Figure[]; readonly high: readonly Figure[] };
+  readonly most: { readonly low: readonly Figure[]; readonly high: readonly Figure[] };
+  readonly floor: readonly Figure[];
+  readonly persistence: readonly Figure[];
+  readonly linear: readonly Figure[];
+}
+
+export interface EffectFigures {
+  readonly effectR2: IntervalFigures;
+  readonly horizon: number;
+  readonly pairs: number;
+  readonly dots?: readonly { readonly name: string; readonly truth: readonly Figure[]; readonly imagined: readonly Figure[] }[];
+}
+
+export interface WorstFigures {
+  readonly step: number;
+  readonly starts: readonly WorstStartFigures[];
+}
+
+export interface WorstStartFigures {
+  readonly start: number;
+  readonly error: Figure;
+  readonly exceedsAt: number | null;
+  readonly errors: readonly Figure[];
+  readonly entries: readonly WorstEntryFigures[];
+  readonly from?: { readonly episode: number; readonly seed: number };
+  /** Files, relative to the page, and the commands that play them. */
+  readonly kept?: { readonly files: readonly { readonly path: string; readonly what: string }[]; readonly commands: readonly string[] };
+}
+
+export interface WorstEntryFigures {
+  readonly name: string;
+  readonly kind: string;
+  readonly unit: string;
+  readonly error: Figure;
+  readonly truth: readonly Figure[];
+  readonly imagined: readonly Figure[];
+  readonly draw: readonly Figure[];
+}
+
+/** Return of a segment as the model promised it and as it was, after so many real steps of the training. */
+export interface AuditFigures {
+  readonly steps: number;
+  readonly imagined: number;
+  readonly truth: number;
+}
+
+/** What is drawn of the axes' figures; each part is absent where it was not measured. */
+export interface AxisFigures {
+  readonly plausibility?: {
+    readonly energy?: readonly { readonly drive: string; readonly truth: readonly Figure[]; readonly subject: readonly Figure[] }[];
+    readonly violations?: readonly { readonly kind: string; readonly levels: readonly number[]; readonly accuracy: readonly Figure[] }[];
+  };
+  readonly causality?: {
+    readonly graph?: GraphFigures | null;
+  };
+  readonly prediction?: {
+    readonly ranks?: readonly { readonly horizon: number; readonly histogram: readonly Figure[] }[];
+    readonly marginals?: readonly { readonly label: string; readonly distance: Figure }[];
+  };
+  readonly agent?: {
+    readonly policies?: { readonly returns: readonly { readonly name: string; readonly truth: Figure; readonly imagined: Figure }[] };
+    readonly exploitation?: { readonly truth: readonly (readonly Figure[])[]; readonly imagined: readonly (readonly Figure[])[] };
+    readonly transfer?: Readonly<Record<'dream' | 'equal' | 'unlimited' | 'random', Figure>>;
+    readonly planning?: { readonly dream: Figure; readonly truth: Figure; readonly random: Figure };
+  };
+}
+
+/** Who moves whom; what only the model has and what it lacks as `from → to`. */
+export interface GraphFigures {
+  readonly edges?: readonly EdgeFigures[];
+  readonly spurious?: readonly string[];
+  readonly missed?: readonly string[];
+}
+
+/** How far one variable moves another, in standard deviations. */
+export interface EdgeFigures {
+  readonly from: string;
+  readonly to: string;
+  readonly truth: Figure;
+  readonly imagined: Figure;
 }

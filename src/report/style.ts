@@ -33,7 +33,17 @@ td.number{white-space:nowrap}
 td small,th small{display:block;color:var(--soft);font-weight:400;font-size:.82rem}
 .chip{display:inline-block;white-space:nowrap;font-weight:700;font-size:.82rem;color:var(--tone)}
 .chip.PASS{--tone:var(--pass)}.chip.FAIL{--tone:var(--fail)}.chip.INCONCLUSIVE{--tone:var(--unsure)}.chip.NOT_APPLICABLE{--tone:var(--na)}
-.strip{display:block}.strip .axis{stroke:var(--line)}.strip .region{fill:var(--truth);fill-opacity:.16}.strip .interval{stroke:var(--dream);stroke-width:3}.strip .value{fill:var(--dream);stroke:var(--panel);stroke-width:1.5}
+.strip{display:block}.strip .axis{stroke:var(--line)}.strip .region{fill:var(--truth);fill-opacity:.18}.strip .interval{stroke:var(--dream);stroke-width:3.5}.strip .value{fill:var(--dream);stroke:var(--panel);stroke-width:1.5}.strip .floor{stroke:var(--ink);stroke-width:1.5}
+.rows{font-size:.94rem}.rows tbody th{min-width:16em;max-width:22em}.rows td.judged{min-width:11em;max-width:24em}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,240px),1fr));gap:12px;margin:0 0 16px}
+.card{display:flex;flex-direction:column;gap:3px;padding:12px 14px;background:var(--panel);border:1px solid var(--line);border-radius:14px;color:var(--ink);text-decoration:none;box-shadow:var(--shadow)}
+.card:hover strong{text-decoration:underline}.card>span{color:var(--soft);font-size:.88rem}.card .marks{display:flex;flex-wrap:wrap;gap:2px 10px}.card small{color:var(--soft);font-size:.8rem}
+.figures,.wide{margin-top:16px}.grid.figures{grid-template-columns:repeat(auto-fill,minmax(min(100%,330px),1fr))}
+.absent{margin:14px 0 0;padding:10px 16px;border-left:4px solid var(--line);color:var(--soft);font-size:.9rem;max-width:90ch}.absent li{list-style:none;margin:.2em 0}
+.worst{padding:14px 16px;margin-bottom:14px}.worst h3{margin:0;font-size:1.02rem}.worst .note{margin:2px 0 8px}
+.small{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,240px),1fr));gap:8px 16px}.small figure{margin:0;min-width:0}.small figcaption{font-size:.82rem;font-weight:600;overflow-wrap:anywhere}
+.small svg{width:100%;height:auto;display:block;font:11px system-ui,sans-serif;color:var(--soft);overflow:visible}
+.files{display:flex;flex-wrap:wrap;gap:4px 18px;margin:8px 0 4px;font-size:.88rem}.command{margin:2px 0;font-size:.88rem}
 .grid.pair{margin-bottom:16px}
 .grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,330px),1fr));gap:16px}
 .chart{margin:0;padding:14px 14px 8px;min-width:0}

@@ -363,6 +363,12 @@ describe('the command line', () => {
       expect(report.metadata.command).to.equal(`groundtwin gap --seed 1 --samples 2 --model ${model} --axes none`);
       expect(JSON.parse(readFileSync(join(out, 'gap.json'), 'utf8'))).to.deep.equal(report);
       expect(readFileSync(join(out, 'report.html'), 'utf8')).to.match(/^<!doctype html>/i);
+      expect(report.metadata.hashes.model).to.match(/^[0-9a-f]{64}$/);
+      for (const command of report.worst.starts[0].kept.commands)
+        expect(await groundtwin(command.split(' ').slice(1)), command).to.deep.include({
+          code: 0,
+          out: 'Pendulum-v0: 40 steps, every bit as recorded\n',
+        });
 
       // Blind to actions, from the same held-out data: prose this time, and it must fail.
       const [blindOut, junit] = [place.in('gap-blind'), place.in('rows.xml')];

@@ -4,7 +4,7 @@ import { cemDefaults, petsDefaults } from '../../agents/index.ts';
 import { type MainJobResult, type Progress, runMainJob } from '../../src/cli/main-job.ts';
 import { readTransitions } from '../../src/data/transitions.ts';
 import { registry } from '../../src/index.ts';
-import { jsonLines, scratch } from './harness.ts';
+import { groundtwin, jsonLines, scratch } from './harness.ts';
 
 /** The whole job, every part tiny: it shows that the parts fit, not that anything is learned. */
 const config = {
@@ -28,9 +28,10 @@ describe('the main job, tiny', function () {
 
   it('leaves a run folder that holds all of it', () => {
     expect(readdirSync(place.in('a')).sort()).to.deep.equal(
-      ['config.json', 'gap.json', 'held-out.bin', 'main-job.json', 'metrics.jsonl', 'model', 'report.html', 'training.bin'].sort(),
+      ['config.json', 'gap.json', 'held-out.bin', 'main-job.json', 'metrics.jsonl', 'model', 'report.html', 'training.bin', 'worst'].sort(),
     );
     expect(readdirSync(place.in('a', 'model')).sort()).to.deep.equal(['manifest.json', 'predict.onnx']);
+    expect(readdirSync(place.in('a', 'worst')).sort()).to.deep.equal(['1', '2', '3', '4', '5']);
   });
 
   it('writes down what was asked, with versions, machine and planner', () => {
@@ -78,11 +79,24 @@ describe('the main job, tiny', function () {
     }
   });
 
+  it('keeps worst episodes that play again, on the model that it leaves', async () => {
+    for (const command of result.report.worst.starts[0]!.kept!.commands) {
+      const { code, out, err } = await groundtwin(command.split(' ').slice(1));
+      expect({ code, out }, err).to.deep.equal({ code: 0, out: 'CartPoleSwingUp-v0: 40 steps, every bit as recorded\n' });
+    }
+  });
+
   it('comes out the same from the same seed, byte for byte', async () => {
     await runMainJob({ seed: 5, out: place.in('b'), config, planner });
     for (const file of ['model/manifest.json', 'model/predict.onnx', 'training.bin', 'held-out.bin'])
       expect(bytes('b', file), file).to.equal(bytes('a', file));
-    const dateless = (run: string) => text(run, 'gap.json').replace(/"date": ".*"/, '');
-    expect(dateless('b')).to.equal(dateless('a'));
+    // Commands name the folder.
+    const alike = (run: string) =>
+      text(run, 'gap.json')
+        .replace(/"date": ".*"/, '')
+        .replaceAll(place.in(run), 'run');
+    expect(alike('b')).to.equal(alike('a'));
+    for (const file of ['truth.replay', 'subject.replay', 'start.snapshot', 'episode.json'])
+      expect(bytes('b', `worst/1/${file}`), file).to.equal(bytes('a', `worst/1/${file}`));
   });
 });

@@ -10,9 +10,10 @@ import { axesNamed, axisNames, type GapReport, gapDefaults, momentsOf, runGap } 
 import { registry } from '../../index.ts';
 import { Rng } from '../../math/rng.ts';
 import { rapierEngine } from '../../physics/rapier-engine.ts';
-import { renderJunit, renderReport } from '../../report/index.ts';
+import { type AuditFigures, renderJunit, renderReport } from '../../report/index.ts';
 import type { AnyTask } from '../../task/task.ts';
 import type { WorldModel } from '../../world-model/world-model.ts';
+import { codeHash } from '../code-hash.ts';
 import { compareGaps } from '../compare-gaps.ts';
 import { type Condition, type ConditionedTask, conditionedTask, conditionOption } from '../condition.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -22,6 +23,8 @@ import { envOfModel, modelEnvOption } from '../model-env.ts';
 import { count, type Finish, withCommon } from '../options.ts';
 import { commandLine, describeRun } from '../run-description.ts';
 import { type Terminal, table, terminal } from '../terminal.ts';
+import { trainingAudits } from '../training-audits.ts';
+import { keepWorst } from '../worst-episodes.ts';
 
 interface GapOptions {
   readonly json?: boolean;
@@ -52,7 +55,7 @@ export function addGap(program: Command, finish: Finish): void {
       "what the model was trained on, for the linear reference (default: training.bin beside the model's folder, else the held-out data)",
     )
     .option('--samples <n>', 'imagined draws a start', count, gapDefaults.samples)
-    .option('--out <folder>', 'where gap.json and report.html go')
+    .option('--out <folder>', 'where gap.json, report.html and the worst episodes go')
     .option('--axes <names...>', `what is measured besides H1, C1 and C2: ${axisNames.join(', ')} (default: all of them), or none`)
     .option('--deep', 'with the rows that train and plan, for minutes')
     .option('--junit <file>', 'the rows for a build server, as JUnit XML')
@@ -70,14 +73,15 @@ async function gap(options: GapOptions): Promise<number> {
   const folder = options.model === undefined ? undefined : resolve(options.model);
   const conditioned = conditionedTask(options.env ?? envOf(folder), options.condition);
   const { task } = conditioned;
-  const axes = { list: axesNamed(options.axes, { deep: options.deep ?? false }), engine: await rapierEngine() };
+  const engine = await rapierEngine();
+  const axes = { list: axesNamed(options.axes, { deep: options.deep ?? false }), engine };
   const heldOut = await heldOutOf(conditioned, folder, options, screen);
   const subject = await openSubject(task, folder, options.subject, heldOut);
   const training = dataBeside(task, folder, 'training.bin', options.training);
   const truth = await registry.truth(task, 16);
   const { json: _, out: __, ...given } = options;
   const description = await describeRun({ command: commandLine('gap', given), seeds: [options.seed], config: { ...options } });
-  const report = await runGap({
+  const measured = await runGap({
     truth,
     subject,
     axes,
@@ -91,14 +95,21 @@ async function gap(options: GapOptions): Promise<number> {
       dataHash: transitionsHash(heldOut),
       controlDt_s: task.controlDt_s,
       ...trainingStepsOf(subject.model, training),
+      hashes: hashesOf(subject.model),
     },
     rng: new Rng(options.seed, 1),
     onProgress: (stage, done, of) => screen.progress({ stage: `gap: ${stage}`, done, of }),
   });
   await truth.close();
+  const { out, model } = options;
+  const who = { model, subject: options.subject, data: options.data ?? pathBeside(folder, 'held-out.bin') };
+  const report =
+    out === undefined
+      ? measured
+      : { ...measured, worst: await keepWorst({ report: measured, conditioned, subject, engine, heldOut, out, who }) };
   await subject.close();
   screen.settle();
-  if (options.out !== undefined) write(resolve(options.out), report, task);
+  if (out !== undefined) write(resolve(out), report, trainingAudits(folder));
   if (options.junit !== undefined) writeFileAtomically(resolve(options.junit), renderJunit(report));
   screen.result(report, prose(report, options.out));
   return report.verdict === 'PASS' ? exitCodes.ok : exitCodes.threshold;
@@ -116,6 +127,11 @@ function saysMore(model: WorldModel | undefined): boolean {
   return model !== undefined && (model.manifest.members > 1 || model.manifest.noise.size > 0);
 }
 
+/** What a result must be traced to, beside versions and data. */
+function hashesOf(model: WorldModel | undefined): Record<string, string> {
+  return { ...(model && { model: model.fingerprint }), code: codeHash() };
+}
+
 function envOf(folder: string | undefined): string {
   if (folder !== undefined) return envOfModel(folder);
   throw new GroundtwinError('OPTION_INVALID', { who: 'gap', option: '--env', value: 'missing', allowed: 'given where no --model says it' });
@@ -123,8 +139,14 @@ function envOf(folder: string | undefined): string {
 
 function dataBeside(task: AnyTask, folder: string | undefined, name: string, given: string | undefined): Transitions | undefined {
   if (given !== undefined) return readTransitions(resolve(given), task);
+  const path = pathBeside(folder, name);
+  return path === undefined ? undefined : readTransitions(path, task);
+}
+
+/** Of a file that lies beside the model's folder, if it does. */
+function pathBeside(folder: string | undefined, name: string): string | undefined {
   const path = folder && join(dirname(folder), name);
-  return path && existsSync(path) ? readTransitions(path, task) : undefined;
+  return path && existsSync(path) ? path : undefined;
 }
 
 async function heldOutOf(
@@ -147,11 +169,11 @@ async function heldOutOf(
   return recorder.transitions();
 }
 
-function write(out: string, report: GapReport, task: AnyTask): void {
+function write(out: string, report: GapReport, audits: readonly AuditFigures[]): void {
   writeFileAtomically(join(out, 'gap.json'), `${JSON.stringify(report, null, 1)}\n`);
   writeFileAtomically(
     join(out, 'report.html'),
-    renderReport({ ...report, title: `${task.id}: ${report.metadata.model}`, jsonFile: 'gap.json' }),
+    renderReport({ ...report, audits, title: `${report.metadata.task}: ${report.metadata.model}`, jsonFile: 'gap.json' }),
   );
 }
 

@@ -2,17 +2,23 @@ import { resolve } from 'node:path';
 import { Argument, type Command } from 'commander';
 import { type Divergence, type ReplayReport, verifyReplay } from '../../check/verify-replay.ts';
 import { type Replay, readReplay } from '../../data/read-replay.ts';
-import type { ReplayReset } from '../../data/replay-format.ts';
+import type { ReplayHead, ReplayReset } from '../../data/replay-format.ts';
+import { readTransitions } from '../../data/transitions.ts';
 import { registry } from '../../index.ts';
 import { describeSpace } from '../../spaces/space.ts';
 import { spaceToJson } from '../../wire/index.ts';
+import { conditionedTask } from '../condition.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { openSubject, subjectForms } from '../gap-subject.ts';
 import { type Finish, withCommon } from '../options.ts';
+import { vectorOver } from '../subject-env.ts';
 import { table, terminal } from '../terminal.ts';
 
 interface ReplayOptions {
   readonly json?: boolean;
   readonly model?: string;
+  readonly subject?: string;
+  readonly data?: string;
 }
 
 export function addReplay(program: Command, finish: Finish): void {
@@ -21,18 +27,39 @@ export function addReplay(program: Command, finish: Finish): void {
     .addArgument(new Argument('<action>', 'what to do with it').choices(['verify', 'show']))
     .argument('<file>', 'replay, as `groundtwin record --replay` writes it')
     .option('--model <folder>', 'the model, for a replay of a model or a twin')
+    .option('--subject <name>', `who was measured, for a replay that groundtwin gap --out keeps: ${subjectForms}`)
+    .option('--data <file>', 'the held-out episodes that the gap was measured on, for a subject that pretends to know their policy')
     .action(async (action: 'verify' | 'show', file: string, options: ReplayOptions) =>
       finish(action === 'verify' ? await verify(file, options) : show(file, options)),
     );
 }
 
-async function verify(file: string, { json, model }: ReplayOptions): Promise<number> {
+async function verify(file: string, options: ReplayOptions): Promise<number> {
   const replay = readReplay(resolve(file));
+  const report = await (options.subject === undefined ? verifyMade(replay, options) : verifySubject(replay, options.subject, options));
+  terminal(options.json ?? false).result(report, prose(report));
+  return report.holds ? exitCodes.ok : exitCodes.threshold;
+}
+
+/** On what the registry makes. */
+function verifyMade(replay: Replay, { model }: ReplayOptions): Promise<ReplayReport> {
   const withModel: Parameters<typeof verifyReplay>[2] =
     model === undefined ? {} : { make: (head, options) => registry.makeVector(head.env, { ...options, model: resolve(model) }) };
-  const report = await verifyReplay(registry, replay, withModel);
-  terminal(json ?? false).result(report, prose(report));
-  return report.holds ? exitCodes.ok : exitCodes.threshold;
+  return verifyReplay(registry, replay, withModel);
+}
+
+/** On what a gap was measured of. @throws as `openSubject`. */
+async function verifySubject(replay: Replay, asked: string, { model, data }: ReplayOptions): Promise<ReplayReport> {
+  const { env, condition = [] } = replay.head;
+  const { task } = conditionedTask(env, condition.length > 0 && condition);
+  const logged = data === undefined ? undefined : readTransitions(resolve(data), task);
+  const subject = await openSubject(task, model === undefined ? undefined : resolve(model), asked, logged);
+  try {
+    const make = async ({ lanes }: ReplayHead) => vectorOver(await subject.open(lanes), condition);
+    return await verifyReplay(registry, replay, { make });
+  } finally {
+    await subject.close();
+  }
 }
 
 function prose({ env, steps, complete, fingerprint, firstDivergence }: ReplayReport): string {

@@ -21,7 +21,7 @@ import { followsState } from './recorded-policy.ts';
 /** In the order of the rows. */
 export const CAUSALITY_TESTS = {
   nearest: { id: 'C3', title: 'Nearest executed counterfactual', bound: { kind: 'atLeast', value: 0.9 } },
-  nullCause: { id: 'C4', title: 'Effect of an irrelevant variable ÷ floor', bound: { kind: 'atMost', value: 1 } },
+  nullCause: { id: 'C4', title: 'Effect of an irrelevant variable ÷ floor', bound: { kind: 'atMost', value: 1 }, floor: 1 },
   graph: { id: 'C5', title: 'Who moves whom (F1)', bound: { kind: 'atLeast', value: 0.9 } },
   spurious: { id: 'C5', title: 'Strongest spurious edge', bound: { kind: 'atMost', value: MOVED } },
   arrow: { id: 'C6', title: 'Effect before its cause', bound: { kind: 'atMost', value: 0 } },

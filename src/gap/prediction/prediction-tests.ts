@@ -4,10 +4,10 @@ import type { GapTest } from '../thresholds.ts';
 export const CALIBRATION_HORIZONS: readonly number[] = [1, 10, 40];
 
 /** H2: of the time that truth has, started as far off as a sensor errs. */
-export const validTimeTest: GapTest = { id: 'H2', title: 'Valid prediction time', bound: { kind: 'atLeast', value: 0.5 } };
+export const validTimeTest: GapTest = { id: 'H2', title: 'Valid prediction time', bound: { kind: 'atLeast', value: 0.5 }, floor: 1 };
 
 /** H3: of the score that truth has, started as far off as a sensor errs. */
-export const eventTest: GapTest = { id: 'H3', title: 'Events (F1)', bound: { kind: 'atLeast', value: 0.8 } };
+export const eventTest: GapTest = { id: 'H3', title: 'Events (F1)', bound: { kind: 'atLeast', value: 0.8 }, floor: 1 };
 
 /**
  * H4 in full. `GAP_TESTS` keeps a first, wider gate on coverage (.8 to .97): a model that fails it misjudges itself by a factor, one that fails these by some percent.
