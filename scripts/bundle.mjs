@@ -18,6 +18,7 @@ const entryPoints = {
   worker: 'src/worker.ts',
   'env-worker': 'src/env-worker.ts',
   'model-worker': 'src/model-worker.ts',
+  'gap-worker': 'src/gap-worker.ts',
 };
 /** Native code, or large and rarely wanted: `python -m groundtwin setup` installs them beside. */
 const optional = ['onnxruntime-node', '@mujoco/mujoco'];

@@ -225,6 +225,78 @@ export const examples: { readonly [O in Op]: Examples } = {
   },
   close: { requests: { close: { env: 1 } }, replies: { close: {} } },
   ping: { requests: { ping: {} }, replies: { ping: {} } },
+  play: {
+    requests: {
+      'two lanes placed, one step of the first': {
+        env: 1,
+        lanes: i4([2], 0, 1),
+        state: f8([2, 2], 0.1, -0.2, 0.3, 0.4),
+        seeds: f8([2], 7, 9007199254740991),
+        actions: i4([1, 2], 0, 1),
+        active: u1([2], 1, 0),
+      },
+      'two steps from where they are': { env: 1, actions: i4([2, 2], 0, 1, 1, 1) },
+    },
+    replies: {
+      'one step': {
+        placed: f8([2, 2], 0.1, -0.2, 0.3, 0.4),
+        state: f8([1, 2, 2], 0.125, -0.25, 0.3, 0.4),
+        reward: f8([1, 2, 1], 0.5, 0),
+        terminated: u1([1, 2], 0, 0),
+        problem: u1([1, 2], 1, 0),
+      },
+      'no step': { placed: f8([0, 2]), state: f8([0, 2, 2]), reward: f8([0, 2, 1]), terminated: u1([0, 2]), problem: u1([0, 2]) },
+    },
+  },
+  model: {
+    requests: { model: { env: 2 } },
+    replies: { model: { manifest: u1([2], 123, 125), fingerprint: blob, takesShares: true } },
+  },
+  predict: {
+    requests: {
+      'two members': { env: 2, rows: 2, state: f4([2, 1], 0.5, 0.5), action: f4([2, 1], 1, 1), noise: f4([2, 1], -0.25, 0.25) },
+      'blocks of different lengths': {
+        env: 2,
+        rows: 1,
+        shares: i4([2], 1, 0),
+        state: f4([1, 1], 0.5),
+        action: f4([1, 1], 1),
+        context: f4([1, 1], 9.81),
+        noise: f4([1, 1], 0),
+        memory: f4([1, 1], 0),
+        spread: false,
+      },
+    },
+    replies: {
+      'with its spread': { sample: f4([2, 1], 0.5, 0.75), mean: f4([2, 1], 0.5, 0.5), scale: f4([2, 1], 0.125, 0.125) },
+      'with memory': { sample: f4([1, 1], 0.5), memory: f4([1, 1], 1) },
+    },
+  },
+  gap: {
+    requests: {
+      'of a model': { id: 'CartPole-v0', model: modelId },
+      'all options': {
+        id: 'CartPole-v0',
+        subject: 'truth:poleMass_kg*1.5',
+        axes: ['prediction', 'causality'],
+        condition: ['gravity_m_s2'],
+        seed: 3,
+        samples: 20,
+        size: 'small',
+        deep: false,
+        deadline_s: 90.5,
+      },
+    },
+    replies: { job: { job: 1 } },
+  },
+  gapProgress: {
+    requests: { gapProgress: { job: 1 } },
+    replies: {
+      running: { state: 'running', stage: 'gap: rollouts', done: 64, of: 256 },
+      done: { state: 'done', stage: 'gap: agent, doubts', done: 1, of: 1, report: u1([2], 123, 125) },
+    },
+  },
+  gapCancel: { requests: { gapCancel: { job: 1 } }, replies: { gapCancel: {} } },
 };
 
 /** Replies that say no. */

@@ -212,6 +212,86 @@ export const notes: { readonly [O in Op]: Notes<O> } = {
   },
   close: { what: 'Closes an env and frees what it holds.', request: { env }, reply: {} },
   ping: { what: 'Nothing: a sign of life at the level of messages.', request: {}, reply: {} },
+  play: {
+    what: 'Beneath the env: puts lanes into states of the task, then steps those that are active, without time limit, ends, resets, wrappers or drawn parameters. A lane goes on where the last `play` left it. For what measures gaps; whoever steps the env as an env afterwards resets it first. Not of twins, workers and models of observations (CALL_UNSUPPORTED).',
+    request: {
+      env,
+      lanes: '`[k]`, those to be placed; default the first k',
+      state: '`[k, state size]`, entries in the order of `describe`, finite; absent: none is placed',
+      seeds: '`[k]`, integers below 2^53: of a model’s noise and member, and of what is not physics; default 0',
+      actions: '`[steps, lanes, …]` in the action space; absent: no step is made. Those of lanes that are not active are not looked at',
+      active: '`[lanes]`, 0 or 1; default every lane that was ever placed',
+    },
+    reply: {
+      placed: '`[k, state size]`: what those lanes hold now; an engine rounds',
+      state: '`[steps, lanes, state size]`, after each step',
+      reward: '`[steps, lanes, agents]`',
+      terminated: '`[steps, lanes]`, 0 or 1',
+      problem: '`[steps, lanes]`, 1 where a lane broke down: it stays where it last was well, until it is placed anew',
+    },
+  },
+  model: {
+    what: 'What the model behind an env of backend `model` says of itself.',
+    request: { env },
+    reply: {
+      manifest: '`manifest.json` in UTF-8, see model-contract.md',
+      fingerprint: 'of everything that predictions depend on',
+      takesShares: 'whether blocks may be of different lengths, see `predict`',
+    },
+  },
+  predict: {
+    what: 'One call of that model, as the model contract has it: rows in a block for each member. Rows that are a multiple of 4 in each block do not depend on each other, so a large call may be asked in parts.',
+    request: {
+      env,
+      rows: 'of all blocks together',
+      shares: '`[members]`, rows of each block; absent: of equal length',
+      state: '`[rows, S]`, predicted entries in their units',
+      action: '`[rows, A]`, commands in their units',
+      context: '`[rows, C]`; absent where C is 0, as are the following',
+      noise: '`[rows, N]`, from the manifest’s distribution',
+      memory: '`[rows, K]`',
+      spread: 'false: mean and scale are not needed; default true',
+    },
+    reply: {
+      sample: '`[rows, S]`',
+      mean: '`[rows, S]`, of a model that gives it',
+      scale: '`[rows, S]`, standard deviation, likewise',
+      memory: '`[rows, K]`, likewise',
+    },
+  },
+  gap: {
+    what: 'Begins to measure how far a model, or whatever else stands for truth, may be trusted: `groundtwin gap` in a process of the server. See Gaps.',
+    request: {
+      id: 'of the env, with version',
+      model: 'a name the server knows, or the id that `publish` gave; its held-out data are used where they lie beside it',
+      subject:
+        '`model`, `truth`, `engine:<name>`, `truth:<parameter>*<factor>`, `truth:<parameter>=<value>`, `broken:<control>@<severity>`; default `model`',
+      axes: 'of `plausibility`, `causality`, `prediction`, `agent`; or `none` alone; default all',
+      condition: 'physical parameters that the model is told',
+      seed: 'of everything random; default 1',
+      samples: 'imagined draws a start; default 30',
+      size: '`small`: 64 starts instead of 256; default `large`',
+      deep: 'with the rows that train and plan, for minutes; default false',
+      deadline_s: 'when it is given up; at most, and by default, what the server allows: 1800',
+    },
+    reply: { job: 'its number in this session' },
+  },
+  gapProgress: {
+    what: 'How far it got. What ended it otherwise than by a report is this request’s error: STEP_DEADLINE, MODEL_REFUSED and so on.',
+    request: { job: 'from `gap`' },
+    reply: {
+      state: '`done`: the report is here',
+      stage: 'what is being measured',
+      done: 'of it',
+      of: 'in all, at this stage',
+      report: 'what `gap.json` holds, JSON in UTF-8; absent while it runs',
+    },
+  },
+  gapCancel: {
+    what: 'Ends the measurement, if it still runs, and forgets it with its report.',
+    request: { job: 'from `gap`' },
+    reply: {},
+  },
 };
 
 export const limitNotes: { readonly [K in keyof SessionLimits]: string } = {
@@ -239,7 +319,8 @@ export const errorNotes: Partial<Readonly<Record<ErrorCode, string>>> = {
   SESSION_UNKNOWN: 'the session to resume is gone: begin a new one',
   ENV_HANDLE_UNKNOWN: 'the env was closed, or belongs to another session',
   ENV_CRASHED: 'a worker went down: reset the lane',
-  STEP_DEADLINE: 'a request took too long; its env was closed, and `into` of `branch`',
+  STEP_DEADLINE: 'a request took too long; its env was closed, and `into` of `branch`. Of a gap: it took longer than its `deadline_s`',
+  CALL_UNSUPPORTED: 'what the env stands on, or this server, cannot do that',
   FRAME_TOO_LARGE: 'the reply does not fit: ask for less at a time',
   ROLLOUT_TOO_LONG: 'ask for `details.fit` steps at a time',
   BLOB_UNKNOWN: 'upload it (again)',

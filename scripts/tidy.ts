@@ -26,6 +26,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     'src/worker.ts',
     'src/env-worker.ts',
     'src/model-worker.ts',
+    'src/gap-worker.ts',
     'src/browser.ts',
   ],
 ];

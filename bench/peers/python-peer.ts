@@ -129,6 +129,11 @@ export function playPeer(log: (line: string) => void): Peer {
   return new Peer(clientPython(log), ['-u', pathOf('python_play.py')], clientEnvironment);
 }
 
+/** Our client of the checkout, which has a server measure gaps. @throws Absent. */
+export function gapPeer(log: (line: string) => void): Peer {
+  return new Peer(clientPython(log), ['-u', pathOf('python_gap.py')], clientEnvironment);
+}
+
 /** A Python that our client of the checkout runs on, with `clientEnvironment`. @throws Absent. */
 export function clientPython(log: (line: string) => void): string {
   return pythonWith('remote', 'remote-requirements.txt', log);

@@ -2,6 +2,7 @@ import { agreement } from './gap-agreement.ts';
 import { gapCost } from './gap-cost.ts';
 import { identifyCover, plazaGain, unidentifiable, wrongDelay } from './gap-identify.ts';
 import { falseKills, killedShare, uniqueControls } from './gap-kills.ts';
+import { remoteBits } from './gap-remote.ts';
 import type { Row } from './row.ts';
 
 export const gapRows: readonly Row[] = [
@@ -76,6 +77,15 @@ export const gapRows: readonly Row[] = [
     unit: 'share',
     budget_s: 600,
     measure: (context) => wrongDelay(context),
+  },
+  {
+    id: 'gap.remote_bits',
+    what: 'numbers and verdicts that differ between the report of one process and the same seed with the subject on a server, and measured by a server (asked from Python); an ensemble and exact physics on Pendulum-v0, all everyday rows',
+    operator: '=',
+    goal: 0,
+    unit: 'numbers',
+    budget_s: 1200,
+    measure: (context) => remoteBits(context),
   },
   {
     id: 'gap.seconds',

@@ -6,17 +6,26 @@ import { breakSubject, envSubject, modelSubject, type Subject, TruthModel } from
 import { registry } from '../index.ts';
 import { rapierEngine } from '../physics/rapier-engine.ts';
 import type { AnyTask, Params } from '../task/task.ts';
+import { isRemote, remoteSubject } from './remote-subject.ts';
 
 /** Of the help and of errors. */
 export const subjectForms =
-  "'model', 'truth', engine:<name>, truth:<parameter>*<factor>, truth:<parameter>=<value>, broken:<control>[@severity]";
+  "'model', 'truth', engine:<name>, truth:<parameter>*<factor>, truth:<parameter>=<value>, broken:<control>[@severity], ws://HOST:PORT[/ENV][?model=<name> or ?engine=<name>]";
 
 /**
  * Breaks the model where there is one, else physics behind the contract of a model.
  * @param folder - of the model. @param asked - one of `subjectForms`; absent = the model. @param logged - episodes of a policy, for controls that pretend to know it.
- * @throws OPTION_INVALID, ENGINE_MISSING, and what loading a model throws.
+ * @param token - what a server that serves it asks for.
+ * @throws OPTION_INVALID, ENGINE_MISSING, and what loading a model or connecting throws.
  */
-export async function openSubject(task: AnyTask, folder: string | undefined, asked = 'model', logged?: Transitions): Promise<Subject> {
+export async function openSubject(
+  task: AnyTask,
+  folder: string | undefined,
+  asked = 'model',
+  logged?: Transitions,
+  token?: string,
+): Promise<Subject> {
+  if (isRemote(asked)) return remoteSubject(task, asked, token);
   const [kind, rest] = asked.split(/:(.*)/s);
   if (rest === undefined && kind === 'truth') return envSubject('truth', task, (lanes) => registry.truth(task, lanes));
   if (rest !== undefined && kind === 'truth') return changedTruth(task, asked, rest);

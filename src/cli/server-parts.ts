@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import { onnxPolicy } from '../../agents/index.ts';
 import { layOut } from '../core/state-spec.ts';
 import type { AutoresetMode } from '../core/vector-env.ts';
-import { GroundtwinError, isGroundtwinError } from '../errors.ts';
+import { GroundtwinError } from '../errors.ts';
 import type { MakeVectorOptions, Registry } from '../registry/registry.ts';
 import type { RemoteMakeOptions, ServeOptions } from '../server/index.ts';
 import type { AnyTask } from '../task/task.ts';
 import { spaceToJson } from '../wire/index.ts';
+import { measureInProcess } from './gap-process.ts';
+import { modelNamed, withoutPath } from './model-names.ts';
 
 const remoteOptions = [
   'lanes',
@@ -33,7 +35,7 @@ const REMEMBERED_A_LANE = 1000;
 /** Actions of a stranger that may be under way, over all lanes. */
 const LATE_ACTIONS = 65_536;
 
-type ServerParts = Required<Pick<ServeOptions, 'make' | 'list' | 'describe' | 'loadPolicy'>>;
+type ServerParts = Required<Pick<ServeOptions, 'make' | 'list' | 'describe' | 'loadPolicy' | 'measureGap'>>;
 
 /** @param modelsFolder - where models named by clients are looked for; without it none can be named, only uploaded. */
 export function serverParts(registry: Registry, modelsFolder?: string): ServerParts {
@@ -52,7 +54,7 @@ export function serverParts(registry: Registry, modelsFolder?: string): ServerPa
           ...(rest.drift === true
             ? { drift: { remember: Math.max(1, Math.min(REMEMBERED_A_LANE, Math.floor(REMEMBERED / rest.lanes))) } }
             : {}),
-          ...(model === undefined ? {} : { model: uploaded ?? modelFolder(id, model, modelsFolder) }),
+          ...(model === undefined ? {} : { model: uploaded ?? join(modelsFolder ?? '', modelNamed(id, model, modelsFolder)) }),
         });
       } catch (error) {
         throw withoutPath(error, String(model));
@@ -61,6 +63,7 @@ export function serverParts(registry: Registry, modelsFolder?: string): ServerPa
     list: () => registry.ids().map((id) => entryOf(registry.task(id))),
     describe: (id) => describeTask(registry.task(id)),
     loadPolicy: (bytes, env, name) => onnxPolicy(registry.untrustedRuntime({}, env.lanes), bytes, env, name),
+    measureGap: measureInProcess(registry, modelsFolder),
   };
 }
 
@@ -100,22 +103,6 @@ function refuseLongLatency(id: string, { lanes, randomize }: RemoteMakeOptions):
   const high = Number((randomize as { latency_steps?: { high?: unknown } } | undefined | null)?.latency_steps?.high);
   if (high * lanes > LATE_ACTIONS)
     refuse(id, 'randomize.latency_steps', `up to ${high} in ${lanes} lanes`, `at most ${LATE_ACTIONS} steps in all lanes together`);
-}
-
-/** Clients are told the name they gave, never where the server keeps it. */
-function withoutPath(error: unknown, name: string): unknown {
-  if (isGroundtwinError(error, 'MODEL_MISSING')) return new GroundtwinError('MODEL_MISSING', { ...error.details, path: name });
-  if (isGroundtwinError(error, 'MODEL_REFUSED')) return new GroundtwinError('MODEL_REFUSED', { ...error.details, model: name });
-  if (isGroundtwinError(error, 'MODEL_INVALID')) return new GroundtwinError('MODEL_INVALID', { ...error.details, model: name });
-  return error;
-}
-
-/** A plain name under the models folder: no way out of it. */
-function modelFolder(id: string, model: unknown, root: string | undefined): string {
-  if (root === undefined) refuse(id, 'model', 'given', 'left out: this server was started without --models');
-  if (typeof model !== 'string' || !/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/.test(model))
-    refuse(id, 'model', String(model).slice(0, 40), "the plain name of a folder in the server's --models folder");
-  return join(root, model);
 }
 
 function refuse(who: string, option: string, value: string, allowed: string): never {

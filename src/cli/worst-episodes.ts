@@ -94,9 +94,9 @@ async function truthEnv({ conditioned }: WorstParts): Promise<SyncVectorEnv> {
   return registry.makeVector(conditioned.task.id, madeAs(conditioned));
 }
 
-/** Undefined for one that must know a plan whole before it plays it. */
+/** Undefined for one that must know a plan whole before it plays it, and for one on a server, whose lanes cannot be saved from here. */
 async function subjectEnv({ conditioned, subject, who }: WorstParts): Promise<SyncVectorEnv | undefined> {
-  if (subject.play) return undefined;
+  if (subject.play || /^wss?:/.test(who.subject ?? '')) return undefined;
   if (isPlain(who) && subject.model)
     return registry.makeVector(conditioned.task.id, { ...madeAs(conditioned), backend: 'model', model: subject.model });
   return vectorOver(await subject.open(1), conditioned.names);

@@ -1,7 +1,8 @@
 import type { AutoresetMode } from '../core/vector-env.ts';
-import type { Reply, ServerInfo } from '../wire/index.ts';
+import type { Clock, Reply, ServerInfo } from '../wire/index.ts';
 import type { ModelBytes } from '../world-model/model-folder.ts';
 import { Channel } from './channel.ts';
+import { measureGap, type RemoteGapHooks, type RemoteGapReport, type RemoteGapRequest } from './gap.ts';
 import type { ConnectOptions } from './options.ts';
 import { RemoteVectorEnv } from './remote-vector-env.ts';
 import { publish } from './upload.ts';
@@ -17,9 +18,11 @@ export interface RemoteMakeRequest {
 /** A session with a server; makes envs there. */
 export class Client {
   private readonly channel: Channel;
+  private readonly clock: Clock;
 
-  constructor(channel: Channel) {
+  constructor(channel: Channel, clock: Clock) {
     this.channel = channel;
+    this.clock = clock;
   }
 
   /** What the server said of itself at the last greeting. */
@@ -61,6 +64,14 @@ export class Client {
     return publish(this.channel, 'policy', { 'policy.onnx': graph });
   }
 
+  /**
+   * Has the server measure how far a model, or whatever else stands for truth, may be trusted: `groundtwin gap` in a process over there. The session goes on meanwhile.
+   * @throws CAPACITY, OPTION_INVALID, ENV_UNKNOWN, STEP_DEADLINE past the deadline, CALL_UNSUPPORTED of a server that measures none, and what the measurement throws.
+   */
+  gap(id: string, request: RemoteGapRequest = {}, hooks: RemoteGapHooks = {}): Promise<RemoteGapReport> {
+    return measureGap(this.channel, this.clock, id, request, hooks);
+  }
+
   /** Waits for the server to answer. */
   async ping(): Promise<void> {
     await this.channel.request('ping', {});
@@ -84,5 +95,5 @@ export class Client {
 export async function connect(options: ConnectOptions): Promise<Client> {
   const channel = new Channel(options);
   await channel.open();
-  return new Client(channel);
+  return new Client(channel, options.clock);
 }

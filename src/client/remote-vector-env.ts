@@ -4,6 +4,7 @@ import type { AutoresetMode, LaneStates, ResetOptions, VectorEnv, VectorResetRes
 import type { Transitions } from '../data/transitions.ts';
 import { GroundtwinError, isGroundtwinError } from '../errors.ts';
 import { arraysOf, type Space, type Values } from '../spaces/space.ts';
+import type { AnyTask } from '../task/task.ts';
 import type { EpisodeReturns } from '../vector/evaluate.ts';
 import {
   type BatchLayout,
@@ -20,6 +21,7 @@ import {
 } from '../wire/index.ts';
 import type { Channel } from './channel.ts';
 import { pictureFrom } from './picture.ts';
+import { RemoteModel } from './remote-model.ts';
 import { partBytes, upload } from './upload.ts';
 
 /** A trajectory; every array has the step as its first axis. */
@@ -35,6 +37,20 @@ export interface Rollout {
   readonly truncated: Uint8Array;
   /** Where asked for: columns of one length in every step as arrays `[steps, lanes, …]`, others as lists with an entry a step. */
   readonly info?: InfoColumns;
+}
+
+/** Lanes to be put into states, and steps from where lanes are. */
+export interface PlayRequest {
+  /** Lanes to place, int32 `[k]`; default the first k. */
+  readonly lanes?: Int32Array;
+  /** float64 `[k, size]`: whole states of the task. */
+  readonly state?: Float64Array;
+  /** float64 `[k]`, integers: of noise and of what is not physics. Default 0. */
+  readonly seeds?: Float64Array;
+  /** `[steps, lanes, …]` in the action space; of lanes that are not active anything of it. */
+  readonly actions?: Values;
+  /** uint8 `[lanes]`; default every lane that was ever placed. */
+  readonly active?: Uint8Array;
 }
 
 /** What acts on the server: at random, or an ONNX graph that `Client.publishPolicy` has put there. */
@@ -142,6 +158,34 @@ export class RemoteVectorEnv implements VectorEnv {
     const reply = await this.channel.request('evaluate', request, Number.POSITIVE_INFINITY);
     if (reply.returns.length !== this.lanes || reply.lengths.length !== this.lanes) refuse('returns and lengths', `of ${this.lanes} lanes`);
     return reply;
+  }
+
+  /**
+   * Beneath time limits, ends and resets: puts lanes into states, then steps the active ones. Whoever steps the env as an env afterwards resets it first.
+   * @returns `placed` float64 `[k, size]`, what those lanes hold now; then of each step, `[steps, lanes, …]`: whole states, rewards, ends, and whether a lane broke down (it stays where it last was well).
+   * @throws CALL_UNSUPPORTED where the env stands on what cannot be put into a state; OPTION_INVALID, ENV_NOT_RESET, ROLLOUT_TOO_LONG.
+   */
+  async play({ lanes, state, seeds, actions, active }: PlayRequest): Promise<Reply<'play'>> {
+    this.checkOpen();
+    const steps = actions === undefined ? 0 : Math.max(1, Math.ceil(arraysOf(actions)[0]!.length / lengthOf(this.actions)));
+    const reply = await this.channel.request('play', {
+      env: this.handle,
+      lanes,
+      state,
+      seeds,
+      ...(actions === undefined ? {} : { actions: toTensors(actions, stackedLayout(this.actions, steps), this.refuseAction) }),
+      active,
+    });
+    this.checkLengths({ ...reply, truncated: reply.problem }, steps);
+    if (reply.placed.length !== (state?.length ?? 0)) refuse('placed', 'as many numbers as were sent');
+    return reply;
+  }
+
+  /** The model that it stands on; the env is closed with it. @throws CALL_UNSUPPORTED where there is none, MODEL_REFUSED where it is not one of the task. */
+  async model(task: AnyTask): Promise<RemoteModel> {
+    this.checkOpen();
+    const said = await this.channel.request('model', { env: this.handle });
+    return new RemoteModel(this.channel, this.handle, task, said, () => this.close());
   }
 
   async snapshot(lane = 0): Promise<Uint8Array> {

@@ -5,10 +5,13 @@ import { fromTensors, infoFromWire, infoToWire, MEBIBYTE, type Op, type Request,
 import type { ModelBytes } from '../world-model/model-folder.ts';
 import { type BlobStore, SessionBlobs } from './blob-store.ts';
 import { evaluatePolicy, type LoadPolicy } from './evaluate-policy.ts';
+import { GapJobs, type SharedGaps } from './gap-jobs.ts';
 import { type Answer, brokenEnv, type Claim, type Conditions, type HostedEnv, hostedEnv } from './hosted-env.ts';
 import { perturb, recent, render, state } from './insight.ts';
 import type { ServerLimits } from './limits.ts';
 import { type Logger, placesOf } from './logger.ts';
+import { play } from './play.ts';
+import { model, predict } from './predict.ts';
 import { rollout } from './rollout.ts';
 import { seedsOf } from './seeds.ts';
 import { branch, restore, snapshot } from './snapshots.ts';
@@ -35,6 +38,7 @@ export interface SharedEnvs {
   readonly limits: ServerLimits;
   readonly logger: Logger;
   readonly blobs: BlobStore;
+  readonly gaps: SharedGaps;
   lanesInUse: number;
   workersInUse: number;
   envsInUse: number;
@@ -51,6 +55,7 @@ const PREFIX = 'sha256:';
 export class EnvHost {
   private readonly shared: SharedEnvs;
   private readonly blobs: SessionBlobs;
+  private readonly gaps: GapJobs;
   private readonly envs = new Map<number, HostedEnv>();
   private lanes = 0;
   private closed = false;
@@ -68,6 +73,15 @@ export class EnvHost {
     state: (request) => state(this.hosted(request.env), request),
     perturb: (request) => perturb(this.hosted(request.env), request),
     recent: (request) => recent(this.hosted(request.env)),
+    play: (request, conditions) => this.play(request, conditions),
+    model: (request) => model(this.hosted(request.env)),
+    predict: (request) => predict(this.hosted(request.env), request),
+    gap: (request) => ({ job: this.gaps.begin(request, this.modelOf(request.model)) }),
+    gapProgress: ({ job }) => this.gaps.look(job),
+    gapCancel: ({ job }) => {
+      this.gaps.cancel(job);
+      return {};
+    },
     render: (request) => render(this.hosted(request.env), request),
     upload: ({ sha256, bytes }) => ({ have: this.blobs.begin(sha256, bytes) }),
     chunk: ({ sha256, offset, data }) => ({ have: this.blobs.add(sha256, offset, data) }),
@@ -79,6 +93,7 @@ export class EnvHost {
   constructor(shared: SharedEnvs) {
     this.shared = shared;
     this.blobs = new SessionBlobs(shared.blobs, shared.limits);
+    this.gaps = new GapJobs(shared.gaps);
   }
 
   /** @throws whatever the env throws; ENV_HANDLE_UNKNOWN, CAPACITY, ACTION_SHAPE. */
@@ -100,6 +115,7 @@ export class EnvHost {
   /** Closes every env; errors are logged. */
   async close(): Promise<void> {
     this.closed = true;
+    this.gaps.close();
     this.blobs.close();
     await Promise.allSettled([...this.envs.keys()].map((handle) => this.closeEnv(handle)));
   }
@@ -192,6 +208,13 @@ export class EnvHost {
     const hosted = this.hosted(request.env);
     const answer = await rollout(hosted, request, conditions);
     this.shared.steps += answer.steps * hosted.env.lanes;
+    return answer;
+  }
+
+  private async play(request: Request<'play'>, conditions: Conditions): Promise<Answer> {
+    const hosted = this.hosted(request.env);
+    const { steps, ...answer } = await play(hosted, request, conditions);
+    this.shared.steps += steps * hosted.env.lanes;
     return answer;
   }
 

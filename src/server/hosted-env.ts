@@ -11,6 +11,8 @@ export interface HostedEnv {
   /** Of one lane. */
   readonly row: BatchLayout;
   readonly claim: Claim;
+  /** uint8 `[lanes]`: lanes that `play` has put somewhere, and may go on with. */
+  readonly placed: Uint8Array;
   /** False once it is to be closed: long calls end. */
   isWanted: boolean;
 }
@@ -42,6 +44,7 @@ export function hostedEnv(env: VectorEnv, handle: number, claim: Claim): HostedE
     actions: layoutOf(env.actionSpace, env.lanes),
     observations: layoutOf(env.observationSpace, env.lanes),
     row: layoutOf(env.observationSpace, 1),
+    placed: new Uint8Array(env.lanes),
     isWanted: true,
   };
 }

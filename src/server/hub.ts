@@ -25,6 +25,9 @@ export const CAPABILITIES: readonly string[] = Object.freeze([
   'render',
   'upload',
   'twin',
+  'play',
+  'predict',
+  'gap',
 ]);
 const CLOSE_GOING_AWAY = 1001;
 const DRAIN_POLL_MS = 5;

@@ -8,6 +8,11 @@ export interface ServerLimits {
   readonly maxLanesPerSession: number;
   /** Over all sessions. */
   readonly maxLanes: number;
+  /** Gaps being measured, each in a process of its own: over all sessions, and of one. */
+  readonly maxGaps: number;
+  readonly maxGapsPerSession: number;
+  /** The longest that one may take. */
+  readonly gap_ms: number;
   /** Worker processes and threads, over all sessions. */
   readonly maxWorkers: number;
   /** Of a request; raise it for large action batches, up to 64 MiB. */
@@ -60,6 +65,9 @@ export const SERVER_LIMITS: ServerLimits = Object.freeze({
   maxEnvsPerSession: 64,
   maxLanesPerSession: 4096,
   maxLanes: 65_536,
+  maxGaps: 2,
+  maxGapsPerSession: 1,
+  gap_ms: 1_800_000,
   maxWorkers: 64,
   maxFrameBytes: MEBIBYTE,
   maxReplyBytes: 64 * MEBIBYTE,

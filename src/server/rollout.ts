@@ -15,6 +15,7 @@ import {
   stepsIn,
   stepsOf,
   Tensor,
+  type TensorTree,
   toTensors,
   type WireCost,
 } from '../wire/index.ts';
@@ -41,7 +42,7 @@ interface Trajectory {
 export async function rollout(hosted: HostedEnv, request: Request<'rollout'>, conditions: Conditions): Promise<Answer & { steps: number }> {
   const { env, observations } = hosted;
   const asked = stepsIn(request.actions);
-  const actions = actionsOf(hosted, request, asked);
+  const actions = actionsOf(hosted, request.actions, asked);
   const perStep = bytesOfBatch(observations) + env.lanes * (env.agents * Float64Array.BYTES_PER_ELEMENT + 2);
   const limit = conditions.maxReplyBytes();
   const room = limit - HEADER_BYTES;
@@ -59,8 +60,9 @@ export async function rollout(hosted: HostedEnv, request: Request<'rollout'>, co
   return { steps, ...answerOf(hosted, trajectory, steps), ...(budget ? { info: stackInfo(trajectory.infos, env.lanes) } : {}) };
 }
 
-function actionsOf({ env, actions }: HostedEnv, request: Request<'rollout'>, steps: number): Values {
-  return fromTensors(request.actions, stackedLayout(actions, Math.max(1, steps)), (expected, got) => {
+/** Of several steps. @throws ACTION_SHAPE. */
+export function actionsOf({ env, actions }: HostedEnv, given: TensorTree, steps: number): Values {
+  return fromTensors(given, stackedLayout(actions, Math.max(1, steps)), (expected, got) => {
     throw new GroundtwinError('ACTION_SHAPE', { env: env.id, expected, got });
   });
 }

@@ -9,6 +9,7 @@ import { type AdmissionRules, checkBinding, type Refusal, refusalOf } from './ad
 import { BlobStore } from './blob-store.ts';
 import type { DescribeEnv, ListEnvs, MakeEnv, SharedEnvs } from './env-host.ts';
 import type { LoadPolicy } from './evaluate-policy.ts';
+import type { MeasureGap } from './gap-jobs.ts';
 import { Hub, type ServerStats } from './hub.ts';
 import {
   HTTP_HEADERS_TIMEOUT_MS,
@@ -40,6 +41,8 @@ export interface ServeOptions {
   readonly describe?: DescribeEnv;
   /** Loads policies that clients upload for `evaluate`; absent: none are. */
   readonly loadPolicy?: LoadPolicy;
+  /** Measures gaps that clients ask for; absent: none are. */
+  readonly measureGap?: MeasureGap;
   readonly limits?: Partial<ServerLimits>;
   readonly logger?: Logger;
   readonly clock: Clock;
@@ -92,8 +95,19 @@ function hubOf(options: ServeOptions, limits: ServerLimits): Hub {
   const logger = options.logger ?? silentLogger;
   const { make, list, describe = entryOf(list), loadPolicy } = options;
   const counts = { lanesInUse: 0, workersInUse: 0, envsInUse: 0, lastHandle: 0, steps: 0 };
-  const envs: SharedEnvs = { make, list, describe, loadPolicy, limits, logger, blobs: new BlobStore(limits.totalBlobBytes), ...counts };
   const clock = options.clock;
+  const gaps = { measure: options.measureGap, clock, limits, running: 0 };
+  const envs: SharedEnvs = {
+    make,
+    list,
+    describe,
+    loadPolicy,
+    limits,
+    logger,
+    blobs: new BlobStore(limits.totalBlobBytes),
+    gaps,
+    ...counts,
+  };
   return new Hub({
     limits,
     clock,

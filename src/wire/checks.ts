@@ -32,6 +32,10 @@ export const flag = check<boolean>('true or false', (value) => typeof value === 
 export const number = check<number>('a number', (value) => typeof value === 'number');
 export const record = check<Readonly<Record<string, unknown>>>('a map', isRecord);
 export const list = check<readonly unknown[]>('a list', (value) => Array.isArray(value));
+export const texts = check<readonly string[]>(
+  'a list of strings',
+  (value) => Array.isArray(value) && value.every((item) => typeof item === 'string'),
+);
 export const numbers = mapOf<number>('numbers', (item) => typeof item === 'number');
 
 const isSha256 = (value: unknown) => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
@@ -42,6 +46,7 @@ export const sha256s = mapOf<string>('64 lower-case hexadecimal digits', isSha25
 /** A tensor of any dtype and shape. */
 export const array = check<Tensor>('an array', (value) => value instanceof Tensor);
 export const bytes = dataOf('a uint8 array', Uint8Array);
+export const singles = dataOf('a float32 array', Float32Array);
 export const floats = dataOf('a float64 array', Float64Array);
 export const integers = dataOf('an int32 array', Int32Array);
 

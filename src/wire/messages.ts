@@ -23,9 +23,11 @@ import {
   record,
   sha256,
   sha256s,
+  singles,
   type TensorTree,
   tensorTree,
   text,
+  texts,
   wireError,
 } from './checks.ts';
 import type { WireError } from './error-form.ts';
@@ -45,6 +47,8 @@ const MAX_COUNT = 2 ** 31 - 1;
 const MAX_PIXELS = 4096;
 /** Of one episode on the server. */
 const MAX_EVALUATED_STEPS = 1_000_000;
+/** Draws of a start, of a gap. */
+const MAX_SAMPLES = 200;
 /** A client must take replies of this size, or it could not even be told of errors. */
 const MIN_REPLY_BYTES = 64 * KIBIBYTE;
 
@@ -55,6 +59,8 @@ const side = optional(oneOf('truth', 'model'));
 const seed = optional(integer(0, 2 ** 32 - 1));
 const pixels = optional(integer(1, MAX_PIXELS));
 const have = integer(0, MAX_COUNT);
+const job = integer(1, MAX_COUNT);
+const names = optional(texts);
 const tensorRecord = tensorTree as Check<Readonly<Record<string, TensorTree>>>;
 const nothing = fields({}, 'lenient');
 const envOnly = fields({ env }, 'strict');
@@ -220,6 +226,61 @@ export const messages = {
   },
   close: { request: envOnly, reply: nothing },
   ping: { request: fields({}, 'strict'), reply: nothing },
+  play: {
+    request: fields(
+      {
+        env,
+        lanes: optional(integers),
+        state: optional(floats),
+        seeds: optional(floats),
+        actions: optional(tensorTree),
+        active: optional(bytes),
+      },
+      'strict',
+    ),
+    reply: fields({ placed: floats, state: floats, reward: floats, terminated: bytes, problem: bytes }, 'lenient'),
+  },
+  model: { request: envOnly, reply: fields({ manifest: bytes, fingerprint: text, takesShares: flag }, 'lenient') },
+  predict: {
+    request: fields(
+      {
+        env,
+        rows: integer(1, MAX_LANES),
+        shares: optional(integers),
+        state: singles,
+        action: singles,
+        context: optional(singles),
+        noise: optional(singles),
+        memory: optional(singles),
+        spread: optional(flag),
+      },
+      'strict',
+    ),
+    reply: fields({ sample: singles, mean: optional(singles), scale: optional(singles), memory: optional(singles) }, 'lenient'),
+  },
+  gap: {
+    request: fields(
+      {
+        id: text,
+        model: optional(text),
+        subject: optional(text),
+        axes: names,
+        condition: names,
+        seed,
+        samples: optional(integer(1, MAX_SAMPLES)),
+        size: optional(oneOf('small', 'large')),
+        deep: optional(flag),
+        deadline_s: optional(number),
+      },
+      'strict',
+    ),
+    reply: fields({ job }, 'lenient'),
+  },
+  gapProgress: {
+    request: fields({ job }, 'strict'),
+    reply: fields({ state: oneOf('running', 'done'), stage: text, done: number, of: number, report: optional(bytes) }, 'lenient'),
+  },
+  gapCancel: { request: fields({ job }, 'strict'), reply: nothing },
 } as const;
 
 export type Op = keyof typeof messages;

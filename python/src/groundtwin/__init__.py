@@ -11,6 +11,7 @@ from typing import Any
 
 from . import errors
 from ._calls import Evaluation, Trajectory
+from ._gap import GapReport, GapRow, gap
 from ._registration import env_ids, register_envs
 from ._session import Session, Settings
 from ._wrappers import connect, restore
@@ -22,6 +23,8 @@ from .vector import VectorEnv
 __all__ = [
     "Env",
     "Evaluation",
+    "GapReport",
+    "GapRow",
     "GroundtwinError",
     "Session",
     "Settings",
@@ -32,6 +35,7 @@ __all__ = [
     "connect",
     "env_ids",
     "errors",
+    "gap",
     "register_envs",
     "restore",
 ]

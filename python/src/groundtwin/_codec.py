@@ -155,11 +155,12 @@ def split_seq(frame: bytes) -> tuple[int | None, int]:
     return int(number.unpack_from(frame, at + 1)[0]), at + 1 + number.size
 
 
-def parse(header: bytes) -> tuple[dict[str, Any], int]:
+def parse(header: bytes) -> tuple[dict[str, Any], int | None]:
     """Decodes a header.
 
     Returns:
-        The message with a `TensorRef` for each tensor, and the bytes from the first tensor's start to the last's end.
+        The message with a `TensorRef` for each tensor, and the bytes from the first tensor's start to the last's end:
+        None without tensors, 0 where all of them are empty.
 
     Raises:
         GroundtwinError: BAD_MESSAGE, which names what was expected and never repeats the payload.
@@ -181,7 +182,7 @@ def parse(header: bytes) -> tuple[dict[str, Any], int]:
         ref = _tensor_ref(entry, aligned(end))
         refs.append(ref)
         end = ref.offset + ref.size * ref.dtype.itemsize
-    return _raise(message, refs, 1), end
+    return _raise(message, refs, 1), end if refs else None
 
 
 def _tensor_ref(entry: Any, offset: int) -> TensorRef:
@@ -224,7 +225,8 @@ def decode(frame: bytes) -> dict[str, Any]:
     """Decodes one frame; every array owns its memory. Raises BAD_MESSAGE."""
     start, end = header_span(frame)
     message, length = parse(bytes(frame[start:end]))
-    base = aligned(end) if length else end
+    base = end if length is None else aligned(end)
+    length = length or 0
     if base + length > len(frame):
         raise bad_message("tensors", "tensors that lie inside the frame")
     if base + length != len(frame):

@@ -99,7 +99,7 @@ def _registry_options(env: str, options: MakeOptions, has_models_folder: bool) -
             raise refuse(env, name, value, f"left out with backend {options.backend!r}: {way_out}")
     given = {
         "backend": options.backend,
-        "model": None if options.model is None else _model(options.model, has_models_folder),
+        "model": None if options.model is None else name_or_files(options.model, has_models_folder),
         "observe": options.observe,
         "resync": {"every": options.resync} if type(options.resync) is int else options.resync,
         "drift": options.drift,
@@ -111,7 +111,7 @@ def _registry_options(env: str, options: MakeOptions, has_models_folder: bool) -
     return {name: value for name, value in given.items() if value is not None and (name, value) != ("backend", "truth")}
 
 
-def _model(model: str | os.PathLike[str], has_models_folder: bool) -> str | dict[str, bytes]:
+def name_or_files(model: str | os.PathLike[str], has_models_folder: bool) -> str | dict[str, bytes]:
     """A folder's files; an id, or the plain name of one that the server has, as it is."""
     text = os.fspath(model)
     if text.startswith("sha256:"):

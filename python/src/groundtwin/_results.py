@@ -70,7 +70,7 @@ class Results:
         if not isinstance(ok, dict) or not isinstance(ok.get("info", {}), (dict, type(None))):
             raise bad_message("ok", "a map whose info is a map")
         make = _single_plan if self._lanes is None else _vector_plan
-        found = length, make(self._space, self._lanes or 1, ok)
+        found = length or 0, make(self._space, self._lanes or 1, ok)
         if len(self._plans) >= _MAX_PLANS:
             self._plans.clear()
         self._plans[frame[rest:end]] = found

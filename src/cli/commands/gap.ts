@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { randomPolicy } from '../../../agents/index.ts';
 import { writeFileAtomically } from '../../data/atomic-file.ts';
 import { recordEpisode } from '../../data/record.ts';
 import { readTransitions, TransitionRecorder, type Transitions, transitionsHash } from '../../data/transitions.ts';
 import { GroundtwinError } from '../../errors.ts';
-import { axesNamed, axisNames, type GapReport, gapDefaults, momentsOf, runGap } from '../../gap/index.ts';
+import { axesNamed, axisNames, type GapReport, type GapSettings, gapDefaults, momentsOf, runGap } from '../../gap/index.ts';
 import { registry } from '../../index.ts';
 import { Rng } from '../../math/rng.ts';
 import { rapierEngine } from '../../physics/rapier-engine.ts';
@@ -26,6 +26,9 @@ import { type Terminal, table, terminal } from '../terminal.ts';
 import { trainingAudits } from '../training-audits.ts';
 import { keepWorst } from '../worst-episodes.ts';
 
+/** For a quick look: less is drawn, and intervals are wider. */
+const smallGap: GapSettings = { ...gapDefaults, starts: 64, counterfactualStarts: 16 };
+
 interface GapOptions {
   readonly json?: boolean;
   readonly seed: number;
@@ -41,6 +44,8 @@ interface GapOptions {
   readonly junit?: string;
   readonly compare?: readonly string[];
   readonly condition?: Condition;
+  readonly small?: boolean;
+  readonly token?: string;
 }
 
 export function addGap(program: Command, finish: Finish): void {
@@ -57,6 +62,7 @@ export function addGap(program: Command, finish: Finish): void {
     .option('--samples <n>', 'imagined draws a start', count, gapDefaults.samples)
     .option('--out <folder>', 'where gap.json, report.html and the worst episodes go')
     .option('--axes <names...>', `what is measured besides H1, C1 and C2: ${axisNames.join(', ')} (default: all of them), or none`)
+    .option('--small', `a quick look: ${smallGap.starts} starts instead of ${gapDefaults.starts}, so wider intervals`)
     .option('--deep', 'with the rows that train and plan, for minutes')
     .option('--junit <file>', 'the rows for a build server, as JUnit XML')
     .option(
@@ -64,6 +70,7 @@ export function addGap(program: Command, finish: Finish): void {
       'gap.json of two or more subjects, side by side, instead of measuring one: the same starts, the first is what the others are held against',
     )
     .addOption(conditionOption())
+    .addOption(new Option('--token <token>', 'what the server of --subject asks for').env('GROUNDTWIN_TOKEN'))
     .action(async (options: GapOptions) => finish(await gap(options)));
 }
 
@@ -76,18 +83,18 @@ async function gap(options: GapOptions): Promise<number> {
   const engine = await rapierEngine();
   const axes = { list: axesNamed(options.axes, { deep: options.deep ?? false }), engine };
   const heldOut = await heldOutOf(conditioned, folder, options, screen);
-  const subject = await openSubject(task, folder, options.subject, heldOut);
+  const subject = await openSubject(task, folder, options.subject, heldOut, options.token);
   const training = dataBeside(task, folder, 'training.bin', options.training);
   const truth = await registry.truth(task, 16);
-  const { json: _, out: __, ...given } = options;
-  const description = await describeRun({ command: commandLine('gap', given), seeds: [options.seed], config: { ...options } });
+  const { json: _, out: __, token: ___, ...given } = options;
+  const description = await describeRun({ command: commandLine('gap', given), seeds: [options.seed], config: given });
   const measured = await runGap({
     truth,
     subject,
     axes,
     heldOut,
     training: training ?? heldOut,
-    settings: { ...gapDefaults, samples: saysMore(subject.model) ? options.samples : 1 },
+    settings: { ...(options.small ? smallGap : gapDefaults), samples: saysMore(subject.model) ? options.samples : 1 },
     metadata: {
       ...metadataOf(description),
       task: task.id,
