@@ -2,10 +2,11 @@
 import { engineNames } from '../core/scene-spec.ts';
 import type { Transitions } from '../data/transitions.ts';
 import { GroundtwinError } from '../errors.ts';
-import { breakSubject, envSubject, modelSubject, type Subject, TruthModel } from '../gap/index.ts';
+import { breakSubject, envSubject, type GapMetadata, modelSubject, type Subject, TruthModel } from '../gap/index.ts';
 import { registry } from '../index.ts';
 import { rapierEngine } from '../physics/rapier-engine.ts';
 import type { AnyTask, Params } from '../task/task.ts';
+import type { WorldModel } from '../world-model/world-model.ts';
 import { isRemote, remoteSubject } from './remote-subject.ts';
 
 /** Of the help and of errors. */
@@ -41,6 +42,18 @@ export async function openSubject(
     await whole.close();
     throw error;
   }
+}
+
+/** What the model says it learned from, else what is known of it; random episodes recorded for lack of better are not that. */
+export function trainingStepsOf(model: WorldModel | undefined, training: Transitions | undefined): { trainingSteps?: number } {
+  const stated = model?.manifest.training?.transitions;
+  const trainingSteps = typeof stated === 'number' ? stated : training?.count;
+  return trainingSteps === undefined ? {} : { trainingSteps };
+}
+
+/** What a result must be traced to, beside versions and data. */
+export function hashesOf({ hashes }: Pick<GapMetadata, 'hashes'>, model: WorldModel | undefined): Record<string, string> {
+  return { ...(model && { model: model.fingerprint }), ...hashes };
 }
 
 async function otherEngine(task: AnyTask, asked: string, name: string): Promise<Subject> {

@@ -1,5 +1,5 @@
 /** Between transitions of whole states, which world models learn from, and episodes, which everything else exchanges. */
-import { layOut, type StateView, viewsOver } from '../core/state-spec.ts';
+import { layOut, type MutableStateView, type StateView, viewsOver } from '../core/state-spec.ts';
 import { GroundtwinError } from '../errors.ts';
 import type { Rng } from '../math/rng.ts';
 import { allocate, contains, flatSizeOf, rowOf, type Space, type TypedArray, unflattenInto, type Values } from '../spaces/space.ts';
@@ -12,6 +12,11 @@ import { entryNames, TransitionRecorder, type Transitions } from './transitions.
 
 /** How far the control step of a file may be off the task's own, relative: LeRobot keeps whole frames a second, clocks jitter. */
 const dtTolerance = 0.02;
+
+/** Whether a file's control step is a task's. */
+export function isSameStep(dt_s: number, controlDt_s: number): boolean {
+  return Math.abs(dt_s / controlDt_s - 1) <= dtTolerance;
+}
 
 /** What episodes of a task hold, states and commands included. */
 export function specOf(task: AnyTask): EpisodeSpec {
@@ -117,20 +122,21 @@ export function transitionsOfEpisodes(task: AnyTask, set: EpisodeSet, path: stri
   if (spec.env !== '' && spec.env !== task.id && spec.stateEntries)
     refuse(`it was recorded on '${spec.env.slice(0, 80)}', not '${task.id}'`);
   const dt_s = spec.controlDt_s;
-  if (dt_s !== undefined && !(Math.abs(dt_s / task.controlDt_s - 1) <= dtTolerance))
+  if (dt_s !== undefined && !isSameStep(dt_s, task.controlDt_s))
     refuse(`its steps take ${dt_s} s, those of ${task.id} ${task.controlDt_s} s`);
   if (episodes.length === 0) refuse('it holds no episodes');
   if (!boundsAgree(spec.actionSpace, task.actionSpace))
     refuse(`its actions have other bounds than those of ${task.id}: recorded through a wrapper, or on another env`);
   const inferred = holdsStatesOf(task, set) ? undefined : new InferredTransitions(task);
   const recorder = new TransitionRecorder(task);
+  const commands = spec.commands ? undefined : new CommandsOf(task);
   episodes.forEach((episode, number) => {
     const action = fittedTo(task.actionSpace, spec.actionSpace, episode.action, episode.steps) ?? refuse('its actions have another shape');
     for (let step = 0; step < episode.steps; step++)
       if (!contains(task.actionSpace, rowOf(task.actionSpace, action, step)))
         refuse(`the action of step ${step} of episode ${number} is outside the action space of ${task.id}`);
     if (inferred) addInferred(task, set, episode, number, action, inferred, refuse);
-    else addRecorded(task, episode, number, action, recorder);
+    else addRecorded(task, commands?.completed(episode, action) ?? episode, number, action, recorder);
   });
   const data = (inferred ?? recorder).transitions();
   for (const values of [data.state, data.command, data.next])
@@ -138,10 +144,37 @@ export function transitionsOfEpisodes(task: AnyTask, set: EpisodeSet, path: stri
   return data;
 }
 
-/** Whether the states and commands of the episodes are those of the task, so that nothing has to be inferred. */
+/** Whether the states of the episodes are those of the task, so that none has to be inferred; and their commands, which follow from state and action where there are none. */
 export function holdsStatesOf(task: AnyTask, { spec }: EpisodeSet): boolean {
   const own = specOf(task);
-  return String(spec.stateEntries) === String(own.stateEntries) && String(spec.commands) === String(own.commands);
+  const { commands = own.commands } = spec;
+  return String(spec.stateEntries) === String(own.stateEntries) && String(commands) === String(own.commands);
+}
+
+/** What the actuators got, worked out by the task where a recording does not say. */
+class CommandsOf {
+  private readonly task: AnyTask;
+  private readonly rows: Float64Array;
+  private readonly now: StateView;
+  private readonly scratch: MutableStateView;
+
+  constructor(task: AnyTask) {
+    this.task = task;
+    this.rows = new Float64Array(2 * layOut(task.state).size);
+    [this.now, this.scratch] = viewsOver(task.state, this.rows, 2) as [StateView, MutableStateView];
+  }
+
+  /** @param action - of the task's space. */
+  completed(episode: Episode, action: Values): Episode {
+    const { task, rows, now, scratch } = this;
+    const [size, width] = [rows.length / 2, task.commands.length];
+    const command = new Float64Array(episode.steps * width);
+    for (let step = 0; step < episode.steps; step++) {
+      rows.set(episode.state!.subarray(step * size, (step + 1) * size));
+      task.actuate(now, rowOf(task.actionSpace, action, step) as TypedArray, scratch, command.subarray(step * width, (step + 1) * width));
+    }
+    return { ...episode, command };
+  }
 }
 
 /** As far as both have any: actions that are scaled otherwise mean something else. */

@@ -112,7 +112,7 @@ export const MOST_DOTS = 600;
 export function gapReport(input: GapInput): GapReport {
   checkRollouts(input.rollouts);
   const { rollouts, metadata, rng, resamples = DEFAULT_RESAMPLES } = input;
-  const plan = resamplePlan(rollouts.starts, rng, resamples);
+  const plan = input.plan ?? resamplePlan(rollouts.starts, rng, resamples);
   const measurements = measure(input, plan, resamples);
   const rows = judgeRows(measurements, Object.values(input.axes ?? {}));
   const verdict = overallVerdict(rows);

@@ -14,6 +14,8 @@ import type { PlayedFrom } from './worst-starts.ts';
 export interface GapMetadata {
   readonly task: string;
   readonly model: string;
+  /** What stands for truth where it is not the task's own physics. */
+  readonly truth?: string;
   /** The exact command that makes this report again. */
   readonly command: string;
   readonly seeds: readonly number[];
@@ -43,6 +45,8 @@ export interface GapInput {
   readonly metadata: GapMetadata;
   /** Of the bootstrap. */
   readonly rng: Rng;
+  /** Resamples of the rollouts' starts, where these are not independent. Default: each start for itself. */
+  readonly plan?: ResamplePlan;
   /** Default 2000. */
   readonly resamples?: number;
 }

@@ -71,7 +71,7 @@ function accuracySentence(facts: SummaryFacts): string {
     (fan) => `${amount(fan.model.measured[at]!)}${fan.unit === '1' ? '' : ` ${fan.unit}`} in ${fan.name}`,
   );
   const seconds = amount(steps[at]! * metadata.controlDt_s);
-  const valid = facts.verdict === 'PASS' ? '' : ` Half of its dreams stay close to physics for ${trustText(facts)}.`;
+  const valid = facts.verdict === 'PASS' ? '' : ` Half of its dreams stay close to ${metadata.truth ?? 'physics'} for ${trustText(facts)}.`;
   return `Dreaming ${seconds} s ahead (${steps[at]} steps) from a start it never saw, it is typically off by ${listed(offs)}.${valid}`;
 }
 

@@ -6,6 +6,7 @@ export type Verdict = 'PASS' | 'FAIL' | 'INCONCLUSIVE' | 'NOT_APPLICABLE';
 /** What an interval must satisfy, as a whole: the unlucky bound counts, not the measured value. */
 export type Bound =
   | { readonly kind: 'atLeast'; readonly value: number }
+  | { readonly kind: 'above'; readonly value: number }
   | { readonly kind: 'atMost'; readonly value: number }
   | { readonly kind: 'within'; readonly low: number; readonly high: number }
   | { readonly kind: 'magnitudeAtMost'; readonly value: number };
@@ -53,6 +54,8 @@ export function meets(bound: Bound, { low, high }: Interval): boolean {
   switch (bound.kind) {
     case 'atLeast':
       return low >= bound.value;
+    case 'above':
+      return low > bound.value;
     case 'atMost':
       return high <= bound.value;
     case 'within':
@@ -70,6 +73,8 @@ export function breaks(bound: Bound, { measured, ...ends }: Interval): boolean {
   switch (bound.kind) {
     case 'atLeast':
       return high < bound.value;
+    case 'above':
+      return high <= bound.value;
     case 'atMost':
       return low > bound.value;
     case 'within':
@@ -86,6 +91,8 @@ export function boundText(bound: Bound): string {
   switch (bound.kind) {
     case 'atLeast':
       return `≥ ${bound.value}`;
+    case 'above':
+      return `> ${bound.value}`;
     case 'atMost':
       return `≤ ${bound.value}`;
     case 'within':
@@ -101,6 +108,7 @@ export function boundText(bound: Bound): string {
 export function boundEnds(bound: Bound): { low: number | null; high: number | null } {
   switch (bound.kind) {
     case 'atLeast':
+    case 'above':
       return { low: bound.value, high: null };
     case 'atMost':
       return { low: null, high: bound.value };

@@ -73,7 +73,7 @@ function footer({ metadata, jsonFile }: ReportInput): Markup {
   const hashes = Object.entries(metadata.hashes ?? {}).map(([what, hash]) => html`<dt>sha256 of ${what}</dt><dd><code>${hash}</code></dd>`);
   const json =
     jsonFile === undefined ? null : html`<dt>All numbers</dt><dd><a href="./${encodeURIComponent(jsonFile)}">${jsonFile}</a></dd>`;
-  return html`<footer aria-labelledby="again"><h2 id="again">Make this report again</h2><dl><dt>Command</dt><dd><code>${metadata.command}</code></dd><dt>Seeds</dt><dd>${metadata.seeds.join(', ')}</dd><dt>Versions</dt><dd>${versions.join(', ')}</dd><dt>Machine</dt><dd>${metadata.machine}</dd><dt>Made</dt><dd>${metadata.date}</dd><dt>Held-out data</dt><dd><code>${metadata.dataHash}</code></dd>${hashes}${json}</dl></footer>`;
+  return html`<footer aria-labelledby="again"><h2 id="again">Make this report again</h2><dl><dt>Command</dt><dd><code>${metadata.command}</code></dd><dt>Seeds</dt><dd>${metadata.seeds.join(', ')}</dd><dt>Versions</dt><dd>${versions.join(', ')}</dd><dt>Machine</dt><dd>${metadata.machine}</dd><dt>Made</dt><dd>${metadata.date}</dd>${metadata.truth === undefined ? null : html`<dt>Truth</dt><dd>${metadata.truth}</dd>`}<dt>Held-out data</dt><dd><code>${metadata.dataHash}</code></dd>${hashes}${json}</dl></footer>`;
 }
 
 function secondsOf({ measured, low, high }: IntervalFigures, controlDt_s: number): IntervalFigures {

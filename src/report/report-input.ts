@@ -65,6 +65,7 @@ export interface GapFigures {
   readonly metadata: {
     readonly task: string;
     readonly model: string;
+    readonly truth?: string;
     readonly command: string;
     readonly seeds: readonly number[];
     readonly versions: Readonly<Record<string, string>>;

@@ -377,7 +377,7 @@ describe('the command line', () => {
       expect(readFileSync(junit, 'utf8')).to.match(/name="C1 Effect of actions[^>]*><failure type="FAIL"/);
       expect(blind.code).to.equal(3);
       expect(blind.out).to.match(/^FAIL +C1 +Effect of actions/m);
-      expect(blind.out).to.match(/^H4 at 1 steps: .*19 samples/m);
+      expect(blind.out).to.match(/^H4 at 1 steps, .*: .*19 samples/m);
       expect(blind.out).to.match(/^Verdict: FAIL$/m);
 
       // Side by side: only of the same starts.

@@ -18,7 +18,7 @@ describe('groundtwin export and import', () => {
   });
   after(() => place.remove());
 
-  for (const format of ['parquet', 'minari', 'mcap', 'rosbag'])
+  for (const format of ['parquet', 'csv', 'minari', 'mcap', 'rosbag'])
     it(`${format}: what goes out comes back as the same file`, async () => {
       const [there, back] = [place.in(`${format}-v0`), place.in(`${format}.bin`)];
       const out = await groundtwin(['export', ...env, '--data', data, '--format', format, '--out', there, '--json']);

@@ -101,7 +101,7 @@ describe('formats of episodes', () => {
   it('parquet and minari keep images and nested parts, the logs nested parts', async () => {
     const set = varied();
     for (const name of formatNames) {
-      if (name === 'lerobot') continue;
+      if (name === 'lerobot' || name === 'csv') continue;
       const kept = name === 'mcap' || name === 'rosbag' ? flat(set) : set;
       await formats[name].write(place(`varied-${name}`), kept);
       const back = await formats[name].read(place(`varied-${name}`));

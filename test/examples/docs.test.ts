@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { axesNamed, axisNames, GAP_TESTS, negativeControls } from '../../src/gap/index.ts';
+import { axesNamed, axisNames, GAP_TESTS, logTests, negativeControls } from '../../src/gap/index.ts';
 import { registry } from '../../src/index.ts';
 import { parseManifest } from '../../src/world-model/contract.ts';
 
@@ -57,9 +57,9 @@ describe('docs/gap-suite.md', () => {
     }
   });
 
-  it('has a row for every test of the axes, there or on the page of plausibility', () => {
+  it('has a row for every test of the axes and of logs, there or on the page of plausibility', () => {
     const rows = [...read('docs/gap-suite.md').split('\n'), ...read('docs/gap-plausibility.md').split('\n')];
-    for (const { tests } of axesNamed(axisNames, { deep: true }))
+    for (const tests of [...axesNamed(axisNames, { deep: true }).map((axis) => axis.tests), logTests])
       for (const { id, bound } of tests) {
         const told = rows.filter((line) => line.startsWith(`| ${id} `)).join(' ');
         for (const number of Object.values(bound).filter((value) => typeof value === 'number')) expect(told, id).to.include(String(number));

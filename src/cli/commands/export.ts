@@ -22,7 +22,7 @@ export function addExport(program: Command, finish: Finish): void {
     .addOption(envOption())
     .requiredOption('--data <file>', 'transitions, as `groundtwin record` writes them, or episodes in Parquet')
     .addOption(formatOption('what to write'))
-    .requiredOption('--out <path>', 'the file (parquet, mcap) or folder (minari, lerobot, rosbag) to write')
+    .requiredOption('--out <path>', 'the file (parquet, csv, mcap) or folder (minari, lerobot, rosbag) to write')
     .addOption(conditionOption())
     .action(async (options: ExportOptions) => finish(await exportData(options)));
 }

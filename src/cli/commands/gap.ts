@@ -6,7 +6,7 @@ import { writeFileAtomically } from '../../data/atomic-file.ts';
 import { recordEpisode } from '../../data/record.ts';
 import { readTransitions, TransitionRecorder, type Transitions, transitionsHash } from '../../data/transitions.ts';
 import { GroundtwinError } from '../../errors.ts';
-import { axesNamed, axisNames, type GapReport, type GapSettings, gapDefaults, momentsOf, runGap } from '../../gap/index.ts';
+import { axesNamed, axisNames, type GapReport, type GapSettings, gapDefaults, logDefaults, momentsOf, runGap } from '../../gap/index.ts';
 import { registry } from '../../index.ts';
 import { Rng } from '../../math/rng.ts';
 import { rapierEngine } from '../../physics/rapier-engine.ts';
@@ -17,10 +17,12 @@ import { codeHash } from '../code-hash.ts';
 import { compareGaps } from '../compare-gaps.ts';
 import { type Condition, type ConditionedTask, conditionedTask, conditionOption } from '../condition.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { openSubject, subjectForms } from '../gap-subject.ts';
+import { gapOfLog, type LogGap, logOf, requireTruthOptions, truthForms } from '../gap-log.ts';
+import { hashesOf, openSubject, subjectForms, trainingStepsOf } from '../gap-subject.ts';
 import { metadataOf } from '../main-job.ts';
 import { envOfModel, modelEnvOption } from '../model-env.ts';
 import { count, type Finish, withCommon } from '../options.ts';
+import { type LogOptions, logOptionsGiven, withLogOptions } from '../read-log.ts';
 import { commandLine, describeRun } from '../run-description.ts';
 import { type Terminal, table, terminal } from '../terminal.ts';
 import { trainingAudits } from '../training-audits.ts';
@@ -29,7 +31,10 @@ import { keepWorst } from '../worst-episodes.ts';
 /** For a quick look: less is drawn, and intervals are wider. */
 const smallGap: GapSettings = { ...gapDefaults, starts: 64, counterfactualStarts: 16 };
 
-interface GapOptions {
+interface GapOptions extends LogOptions {
+  readonly truth?: string;
+  readonly segment?: number;
+  readonly identified?: string;
   readonly json?: boolean;
   readonly seed: number;
   readonly env?: string;
@@ -49,7 +54,7 @@ interface GapOptions {
 }
 
 export function addGap(program: Command, finish: Finish): void {
-  withCommon(program.command('gap'), { seed: true })
+  withLogOptions(withCommon(program.command('gap'), { seed: true }))
     .description('measure how far a model, or whatever else stands for truth, may be trusted; exit code 3 unless it passes')
     .option('--model <folder>', 'the model')
     .addOption(modelEnvOption())
@@ -69,6 +74,13 @@ export function addGap(program: Command, finish: Finish): void {
       '--compare <reports...>',
       'gap.json of two or more subjects, side by side, instead of measuring one: the same starts, the first is what the others are held against',
     )
+    .option('--truth <what>', `what the subject is held against: ${truthForms}, what a robot logged (default: physics)`)
+    .option(
+      '--segment <steps>',
+      `control steps from one state of the log to the next that the subject is put into (default: ${logDefaults.segment_steps})`,
+      count,
+    )
+    .option('--identified <file>', 'what `groundtwin identify` wrote, for A7 and --subject identified')
     .addOption(conditionOption())
     .addOption(new Option('--token <token>', 'what the server of --subject asks for').env('GROUNDTWIN_TOKEN'))
     .action(async (options: GapOptions) => finish(await gap(options)));
@@ -77,44 +89,19 @@ export function addGap(program: Command, finish: Finish): void {
 async function gap(options: GapOptions): Promise<number> {
   const screen = terminal(options.json ?? false);
   if (options.compare) return compareGaps(options.compare, options.seed, options.out, screen);
+  const file = logOf(options.truth);
+  requireTruthOptions(file !== undefined, { ...options });
   const folder = options.model === undefined ? undefined : resolve(options.model);
   const conditioned = conditionedTask(options.env ?? envOf(folder), options.condition);
   const { task } = conditioned;
-  const engine = await rapierEngine();
-  const axes = { list: axesNamed(options.axes, { deep: options.deep ?? false }), engine };
-  const heldOut = await heldOutOf(conditioned, folder, options, screen);
-  const subject = await openSubject(task, folder, options.subject, heldOut, options.token);
-  const training = dataBeside(task, folder, 'training.bin', options.training);
-  const truth = await registry.truth(task, 16);
-  const { json: _, out: __, token: ___, ...given } = options;
+  const axes = axesNamed(options.axes, { deep: options.deep ?? false });
+  const training = () => dataBeside(task, folder, 'training.bin', options.training);
+  const config = logOptionsGiven(options);
+  const { json: _, out, token: __, ...given } = config;
   const description = await describeRun({ command: commandLine('gap', given), seeds: [options.seed], config: given });
-  const measured = await runGap({
-    truth,
-    subject,
-    axes,
-    heldOut,
-    training: training ?? heldOut,
-    settings: { ...(options.small ? smallGap : gapDefaults), samples: saysMore(subject.model) ? options.samples : 1 },
-    metadata: {
-      ...metadataOf(description),
-      task: task.id,
-      model: subject.name,
-      dataHash: transitionsHash(heldOut),
-      controlDt_s: task.controlDt_s,
-      ...trainingStepsOf(subject.model, training),
-      hashes: hashesOf(subject.model),
-    },
-    rng: new Rng(options.seed, 1),
-    onProgress: (stage, done, of) => screen.progress({ stage: `gap: ${stage}`, done, of }),
-  });
-  await truth.close();
-  const { out, model } = options;
-  const who = { model, subject: options.subject, data: options.data ?? pathBeside(folder, 'held-out.bin') };
-  const report =
-    out === undefined
-      ? measured
-      : { ...measured, worst: await keepWorst({ report: measured, conditioned, subject, engine, heldOut, out, who }) };
-  await subject.close();
+  const about = { ...metadataOf(description), task: task.id, controlDt_s: task.controlDt_s, hashes: { code: codeHash() } };
+  const measured = { task, folder, options, axes, training, about, screen };
+  const report = file === undefined ? await gapOfPhysics(measured, conditioned) : await gapOfLog({ ...measured, file });
   screen.settle();
   if (out !== undefined) write(resolve(out), report, trainingAudits(folder));
   if (options.junit !== undefined) writeFileAtomically(resolve(options.junit), renderJunit(report));
@@ -122,21 +109,44 @@ async function gap(options: GapOptions): Promise<number> {
   return report.verdict === 'PASS' ? exitCodes.ok : exitCodes.threshold;
 }
 
-/** What the model says it learned from, else what is known of it; random episodes recorded for lack of better are not that. */
-function trainingStepsOf(model: WorldModel | undefined, training: Transitions | undefined): { trainingSteps?: number } {
-  const stated = model?.manifest.training?.transitions;
-  const trainingSteps = typeof stated === 'number' ? stated : training?.count;
-  return trainingSteps === undefined ? {} : { trainingSteps };
+async function gapOfPhysics(
+  { task, folder, options, axes, training: readTraining, about, screen }: Omit<LogGap, 'file'> & { readonly options: GapOptions },
+  conditioned: ConditionedTask,
+): Promise<GapReport> {
+  const engine = await rapierEngine();
+  const heldOut = await heldOutOf(conditioned, folder, options, screen);
+  const subject = await openSubject(task, folder, options.subject, heldOut, options.token);
+  const training = readTraining();
+  const truth = await registry.truth(task, 16);
+  const report = await runGap({
+    truth,
+    subject,
+    axes: { list: axes, engine },
+    heldOut,
+    training: training ?? heldOut,
+    settings: { ...(options.small ? smallGap : gapDefaults), samples: saysMore(subject.model) ? options.samples : 1 },
+    metadata: {
+      ...about,
+      model: subject.name,
+      dataHash: transitionsHash(heldOut),
+      ...trainingStepsOf(subject.model, training),
+      hashes: hashesOf(about, subject.model),
+    },
+    rng: new Rng(options.seed, 1),
+    onProgress: (stage, done, of) => screen.progress({ stage: `gap: ${stage}`, done, of }),
+  });
+  await truth.close();
+  const { out, model } = options;
+  const who = { model, subject: options.subject, data: options.data ?? pathBeside(folder, 'held-out.bin') };
+  const whole =
+    out === undefined ? report : { ...report, worst: await keepWorst({ report, conditioned, subject, engine, heldOut, out, who }) };
+  await subject.close();
+  return whole;
 }
 
 /** Whether its draws differ. */
 function saysMore(model: WorldModel | undefined): boolean {
   return model !== undefined && (model.manifest.members > 1 || model.manifest.noise.size > 0);
-}
-
-/** What a result must be traced to, beside versions and data. */
-function hashesOf(model: WorldModel | undefined): Record<string, string> {
-  return { ...(model && { model: model.fingerprint }), code: codeHash() };
 }
 
 function envOf(folder: string | undefined): string {
@@ -186,7 +196,9 @@ function write(out: string, report: GapReport, audits: readonly AuditFigures[]):
 
 function prose(report: GapReport, out: string | undefined): string {
   const number = (value: number | null) => (value === null ? '–' : value.toFixed(3));
-  const rows = report.rows.map((row) => [
+  // A log has no answer to most rows: they stand in the report, their reasons below.
+  const told = report.metadata.truth === undefined ? report.rows : report.rows.filter(({ verdict }) => verdict !== 'NOT_APPLICABLE');
+  const rows = told.map((row) => [
     row.verdict,
     row.id,
     row.title,
@@ -196,15 +208,48 @@ function prose(report: GapReport, out: string | undefined): string {
     row.passes,
   ]);
   const head = ['verdict', 'row', 'what', 'ahead', 'measured', '95 %', 'passes'];
-  const reasons = report.rows.flatMap(({ id, horizon, reason }) =>
-    reason === undefined ? [] : [`${id}${horizon === undefined ? '' : ` at ${horizon} steps`}: ${reason}`],
-  );
+  const reasons = reasonsOf(report.rows);
   return [
     table([head, ...rows]),
+    ...(report.metadata.truth === undefined ? [] : ['', errorTable(report)]),
     ...(reasons.length > 0 ? ['', ...reasons] : []),
     '',
     ...report.summary,
     `Verdict: ${report.verdict}`,
     ...(out === undefined ? [] : [`Report: ${join(resolve(out), 'report.html')}`]),
   ].join('\n');
+}
+
+/** Each reason once, behind all rows that it holds for. */
+function reasonsOf(rows: GapReport['rows']): string[] {
+  const found = new Map<string, Set<string>>();
+  for (const { id, horizon, reason } of rows) {
+    if (reason === undefined) continue;
+    const named = found.get(reason) ?? new Set();
+    found.set(reason, named.add(`${id}${horizon === undefined ? '' : ` at ${horizon} steps`}`));
+  }
+  return [...found].map(([reason, named]) => `${[...named].join(', ')}: ${reason}`);
+}
+
+/** Steps ahead of the table of errors. */
+const shownSteps = [1, 10, 40];
+
+/** Errors of each quantity in its unit, with what trivial predictions make of it. */
+function errorTable({ errors, normalised }: GapReport): string {
+  const number = (value: number | null | undefined) => (value == null ? '–' : String(Number(value.toPrecision(3))));
+  const columns = shownSteps.flatMap((step) => {
+    const at = normalised.steps.indexOf(step);
+    return at < 0 ? [] : [{ step, at }];
+  });
+  const rows = [...errors, normalised].map(({ name, unit, model, persistence, linear }) => [
+    `${name}, ${unit}`,
+    ...columns.map(
+      ({ at }) =>
+        `${number(model.measured[at])} [${number(model.low[at])}, ${number(model.high[at])}] (${number(persistence[at])}, ${number(linear[at])})`,
+    ),
+  ]);
+  return table([
+    ['error (of persistence, linear)', ...columns.map(({ step }) => `${step} ${step === 1 ? 'step' : 'steps'} ahead`)],
+    ...rows,
+  ]);
 }

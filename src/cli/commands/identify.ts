@@ -2,20 +2,29 @@ import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { Evolution } from '../../../agents/cma-es/evolution.ts';
 import { writeFileAtomically } from '../../data/atomic-file.ts';
-import { readTransitions } from '../../data/transitions.ts';
+import { transitionsHash } from '../../data/transitions.ts';
 import { GroundtwinError } from '../../errors.ts';
-import { type Identification, type Interval, identify, identifyDefaults, type Parameter, parameterOf } from '../../gap/index.ts';
+import {
+  type Identification,
+  type Interval,
+  identificationRng,
+  identify,
+  identifyDefaults,
+  type Parameter,
+  parameterOf,
+} from '../../gap/index.ts';
 import { registry } from '../../index.ts';
 import { Rng } from '../../math/rng.ts';
 import type { AnyTask } from '../../task/task.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { count, countOrNone, envOption, type Finish, requirePlaceFor, share, withCommon } from '../options.ts';
+import { type LogOptions, logOptionsGiven, readLogTransitions, withLogOptions } from '../read-log.ts';
 import { commandLine, describeRun } from '../run-description.ts';
 import { table, terminal } from '../terminal.ts';
 
 const searches = ['auto', 'slopes', 'cma-es'] as const;
 
-interface IdentifyCommandOptions {
+interface IdentifyCommandOptions extends LogOptions {
   readonly json?: boolean;
   readonly seed: number;
   readonly env: string;
@@ -32,10 +41,13 @@ interface IdentifyCommandOptions {
 
 export function addIdentify(program: Command, finish: Finish): void {
   const defaults = identifyDefaults;
-  withCommon(program.command('identify'), { seed: true })
+  withLogOptions(withCommon(program.command('identify'), { seed: true }))
     .description('find the physical parameters and the delay of commands that recorded episodes were made with')
     .addOption(envOption())
-    .requiredOption('--data <file>', 'recorded episodes, as `groundtwin record` writes them')
+    .requiredOption(
+      '--data <file>',
+      'recorded episodes, as `groundtwin record` writes them, or a log: CSV, Parquet, Minari, LeRobot, MCAP, ROS 2 bag',
+    )
     .requiredOption(
       '--parameters <list>',
       'what to find, as in mass_kg,length_m=0.5:2 (with bounds; default: a quarter to four times what the task has)',
@@ -59,10 +71,11 @@ async function identifyCommand(options: IdentifyCommandOptions): Promise<number>
   if (options.out !== undefined) requirePlaceFor('folder', resolve(options.out));
   const task = registry.task(options.env);
   const parameters = parametersOf(task, options.parameters);
-  const data = readTransitions(resolve(options.data), task);
+  const data = await readLogTransitions(task, options.data, options, screen);
   const truth = await registry.truth(task);
-  const { json: _, out: __, ...given } = options;
-  const description = await describeRun({ command: commandLine('identify', given), seeds: [options.seed], config: { ...options } });
+  const config = logOptionsGiven(options);
+  const { json: _, out: __, ...given } = config;
+  const description = await describeRun({ command: commandLine('identify', given), seeds: [options.seed], config });
   const found = await identify({
     truth,
     data,
@@ -74,12 +87,12 @@ async function identifyCommand(options: IdentifyCommandOptions): Promise<number>
       heldOut: options.heldOut,
       maxDelay_steps: options.delay,
     },
-    rng: new Rng(options.seed, 1),
+    rng: identificationRng(options.seed),
     ...searchOf(options),
     onProgress: (done, of, note) => screen.progress({ stage: 'identify: delays', done, of, note }),
   }).finally(() => truth.close());
   screen.settle();
-  const result = { ...found, run: description };
+  const result = { ...found, dataHash: transitionsHash(data), seed: options.seed, run: description };
   if (options.out !== undefined) writeFileAtomically(join(resolve(options.out), 'identify.json'), `${JSON.stringify(result, null, 1)}\n`);
   screen.result(result, prose(found, options.out));
   return exitCodes.ok;

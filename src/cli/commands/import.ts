@@ -1,27 +1,28 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { holdsStatesOf, specOf, transitionsOfEpisodes } from '../../data/episode-transitions.ts';
+import { holdsStatesOf, transitionsOfEpisodes } from '../../data/episode-transitions.ts';
 import { type FormatName, formats } from '../../data/formats/index.ts';
 import { writeTransitions } from '../../data/transitions.ts';
 import { type Condition, conditionedTask, conditionOption } from '../condition.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { envOption, type Finish, requirePlaceFor, withCommon } from '../options.ts';
+import { importOptionsOf, type LogOptions, requireUsed, withMappingOptions } from '../read-log.ts';
 import { terminal } from '../terminal.ts';
 import { formatOption } from './export.ts';
 
-interface ImportOptions {
+interface ImportOptions extends Omit<LogOptions, 'format'> {
   readonly json?: boolean;
   readonly env: string;
   readonly format: FormatName;
   readonly as: 'transitions' | 'episodes';
   readonly out: string;
-  readonly observationTopic?: string;
-  readonly actionTopic?: string;
   readonly condition?: Condition;
 }
 
 export function addImport(program: Command, finish: Finish): void {
-  withCommon(program.command('import').argument('<path>', 'the file (parquet, mcap) or folder (minari, lerobot, rosbag)'))
+  withMappingOptions(
+    withCommon(program.command('import').argument('<path>', 'the file (parquet, csv, mcap) or folder (minari, lerobot, rosbag)')),
+  )
     .description('read data of other tools, for train-model to learn from')
     .addOption(envOption())
     .addOption(formatOption('what it is'))
@@ -31,24 +32,18 @@ export function addImport(program: Command, finish: Finish): void {
         .default('transitions'),
     )
     .requiredOption('--out <file>', 'where to write, as in data.bin')
-    .option('--observation-topic <name>', 'topic of the observations in mcap and rosbag (default: /observation)')
-    .option('--action-topic <name>', 'topic of the actions in mcap and rosbag (default: /action)')
     .addOption(conditionOption())
     .action(async (path: string, options: ImportOptions) => finish(await importData(path, options)));
 }
 
 async function importData(from: string, options: ImportOptions): Promise<number> {
   const screen = terminal(options.json ?? false);
-  const { format, as, observationTopic, actionTopic } = options;
+  const { format, as } = options;
   const { task } = conditionedTask(options.env, options.condition);
   const [path, out] = [resolve(from), resolve(options.out)];
   requirePlaceFor('file', out);
-  const set = await formats[format].read(path, {
-    expected: specOf(task),
-    ...(observationTopic === undefined ? {} : { observationTopic }),
-    ...(actionTopic === undefined ? {} : { actionTopic }),
-    onProgress: (done, of) => screen.progress({ stage: `reading ${format}`, done, of }),
-  });
+  requireUsed(format, options);
+  const set = await formats[format].read(path, importOptionsOf(task, options, screen, format));
   screen.settle();
   const states = holdsStatesOf(task, set) ? 'recorded' : 'inferred';
   if (as === 'transitions') writeTransitions(out, task, transitionsOfEpisodes(task, set, path));

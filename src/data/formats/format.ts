@@ -1,6 +1,6 @@
 import type { EpisodeSet, EpisodeSpec } from '../episode.ts';
 
-export const formatNames = ['parquet', 'minari', 'lerobot', 'mcap', 'rosbag'] as const;
+export const formatNames = ['parquet', 'csv', 'minari', 'lerobot', 'mcap', 'rosbag'] as const;
 export type FormatName = (typeof formatNames)[number];
 
 export interface FormatOptions {
@@ -14,9 +14,20 @@ export interface ImportOptions extends FormatOptions {
   /** Topics of a log whose messages are the observations and the actions. Default `/observation`, `/action`. */
   readonly observationTopic?: string;
   readonly actionTopic?: string;
+  /** Where the columns of a table (csv, parquet of others) are not named as ours are: ours, as in `state.angle_rad`, to theirs. */
+  readonly columns?: ColumnMap;
   /** Limit of what the episodes take in memory. */
   readonly maxBytes?: number;
 }
+
+/** A column of somebody else's table, in a unit that is so many of ours. */
+export interface MappedColumn {
+  readonly column: string;
+  /** What its numbers are multiplied by to be in our unit. */
+  readonly factor: number;
+}
+
+export type ColumnMap = ReadonlyMap<string, MappedColumn>;
 
 /** A layout of files that episodes are exchanged in. */
 export interface EpisodeFormat {

@@ -9,8 +9,9 @@ import { writeFileAtomically } from '../atomic-file.ts';
 import { type Episode, type EpisodeSet, type EpisodeSpec, elementNames, elementsOfEntries, leafColumns, leafOf } from '../episode.ts';
 import { EpisodeStore } from '../episode-store.ts';
 import type { EpisodeFormat, FormatOptions, ImportOptions } from './format.ts';
-import { openParquet, type ParquetColumn, parquetBytes } from './parquet-file.ts';
+import { openParquet, type ParquetColumn, type ParquetTable, parquetBytes } from './parquet-file.ts';
 import { specFromRecord, specRecord } from './spec-record.ts';
+import { columnsWanted, episodesFromTable } from './table-episodes.ts';
 import { bytesOfFile, type Refuse, refusing } from './untrusted-file.ts';
 
 const layout = 'groundtwin-episodes.v1';
@@ -69,21 +70,26 @@ function partsOf(spec: EpisodeSpec): Part[] {
   ];
 }
 
-async function write(path: string, { spec, episodes }: EpisodeSet, { onProgress }: FormatOptions = {}): Promise<void> {
+async function write(path: string, set: EpisodeSet, { onProgress }: FormatOptions = {}): Promise<void> {
+  const { spec, episodes } = set;
+  const seeds = JSON.stringify(episodes.map(({ seed }) => seed ?? null));
+  writeFileAtomically(path, await parquetBytes(episodeColumns(set), { [layout]: specRecord(spec), seeds }));
+  onProgress?.(episodes.length, episodes.length);
+}
+
+/** Episodes as a table: a row an observation, a column a number, with the number of the episode and the step before them. */
+export function episodeColumns({ spec, episodes }: EpisodeSet): ParquetColumn[] {
   const rows = episodes.reduce((sum, { steps }) => sum + steps + 1, 0);
   const [episode, step] = [new Int32Array(rows), new Int32Array(rows)];
   let row = 0;
   episodes.forEach(({ steps }, number) => {
     for (let i = 0; i <= steps; i++, row++) [episode[row], step[row]] = [number, i];
   });
-  const columns: ParquetColumn[] = [
+  return [
     { name: 'episode', type: 'INT32', data: episode },
     { name: 'step', type: 'INT32', data: step },
     ...partsOf(spec).flatMap((part) => columnsOf(part, episodes, rows)),
   ];
-  const seeds = JSON.stringify(episodes.map(({ seed }) => seed ?? null));
-  writeFileAtomically(path, await parquetBytes(columns, { [layout]: specRecord(spec), seeds }));
-  onProgress?.(episodes.length, episodes.length);
 }
 
 function columnsOf(part: Part, episodes: readonly Episode[], rows: number): ParquetColumn[] {
@@ -109,7 +115,9 @@ function cellOf(type: ParquetColumn['type'], values: TypedArray, row: number, wi
 async function read(path: string, options: ImportOptions = {}): Promise<EpisodeSet> {
   const refuse = refusing(path);
   const table = await openParquet(bytesOfFile(path, refuse), refuse);
-  const spec = specFromRecord(table.head.get(layout), refuse) ?? refuse(`its footer has no ${layout}, so it is not of our layout`);
+  const spec = specFromRecord(table.head.get(layout), refuse);
+  if (!spec)
+    return readForeign(table, options, refusing(path, `its footer has no ${layout}, so it is not of our layout; as a plain table `));
   const seeds = seedsFrom(table.head.get('seeds') ?? '[]');
   const parts = partsOf(spec);
   const wanted = ['episode', 'step', ...parts.flatMap(({ names }) => names)];
@@ -129,6 +137,19 @@ async function read(path: string, options: ImportOptions = {}): Promise<EpisodeS
     from = row;
   }
   return store;
+}
+
+/** A table of another writer, as pandas or polars make them. */
+async function readForeign(file: ParquetTable, options: ImportOptions, refuse: Refuse): Promise<EpisodeSet> {
+  const wanted = columnsWanted(file.names, options, refuse);
+  const cells = await file.read([...new Set(wanted.columns)]);
+  const numbers = new Map([...cells].map(([name, column]) => [name, Float64Array.from(column, numberOf)] as const));
+  return episodesFromTable({ names: file.names, rows: file.rows, column: (name) => numbers.get(name)! }, wanted, options, refuse);
+}
+
+/** NaN for what is no number. */
+function numberOf(cell: unknown): number {
+  return typeof cell === 'number' || typeof cell === 'bigint' || typeof cell === 'boolean' ? Number(cell) : Number.NaN;
 }
 
 function seedsFrom(json: string): (number | undefined)[] {

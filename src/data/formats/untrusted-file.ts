@@ -22,9 +22,10 @@ export const maxNames = 2 ** 16;
 /** Refuses the data at this path. */
 export type Refuse = (problem: string) => never;
 
-export function refusing(path: string): Refuse {
+/** @param about - said before every problem. */
+export function refusing(path: string, about = ''): Refuse {
   return (problem) => {
-    throw new GroundtwinError('DATA_INVALID', { path, problem });
+    throw new GroundtwinError('DATA_INVALID', { path, problem: about + problem });
   };
 }
 

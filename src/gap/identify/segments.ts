@@ -59,9 +59,20 @@ export function drawSegments(task: AnyTask, data: Transitions, options: SegmentO
   return { fitted: part(starts.fitted, 'the part to be fitted'), heldOut: part(starts.heldOut, 'the held-out part') };
 }
 
+/** Rows of the held-out part, which no fitted segment touches: whole episodes, or the end of the only one. Spans are from a row to before `end`. */
+export function heldOutSpans(data: Transitions, options: Omit<SegmentOptions, 'most'>): { readonly from: number; readonly end: number }[] {
+  const { fitted, heldOut } = splitStarts(data, options);
+  return episodeSpans(data).flatMap(({ from, end }) => {
+    const inside = (row: number) => row >= from && row < end;
+    const first = heldOut.find(inside);
+    if (first === undefined) return [];
+    return [{ from: fitted.some(inside) ? first : from, end }];
+  });
+}
+
 function splitStarts(
   data: Transitions,
-  { steps, lead, heldOut: share, rng }: SegmentOptions,
+  { steps, lead, heldOut: share, rng }: Omit<SegmentOptions, 'most'>,
 ): Record<'fitted' | 'heldOut', readonly number[]> {
   const perEpisode = episodeSpans(data)
     .map(({ from, end }) => startsWithin(from, end, steps, lead))
@@ -77,10 +88,10 @@ function splitStarts(
   return { fitted: perEpisode.slice(0, kept).flat(), heldOut: perEpisode.slice(kept).flat() };
 }
 
-/** Rows where segments of an episode begin. The row after a segment is left out: its state is the segment's last measurement. */
-function startsWithin(from: number, end: number, steps: number, lead: number): number[] {
+/** Rows where segments of an episode (rows `from` to before `end`) begin. The row after a segment is left out: its state is the segment's last measurement. */
+export function startsWithin(from: number, end: number, steps: number, lead: number, stride = steps + 1): number[] {
   const starts: number[] = [];
-  for (let row = from + lead; row + steps <= end; row += steps + 1) starts.push(row);
+  for (let row = from + lead; row + steps <= end; row += stride) starts.push(row);
   return starts;
 }
 

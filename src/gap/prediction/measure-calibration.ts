@@ -1,11 +1,11 @@
-import { predictedEntries } from '../../world-model/contract.ts';
+import { type ModelManifest, predictedEntries } from '../../world-model/contract.ts';
 import { type AxisContext, type AxisResult, type Finding, inconclusive, measured, notApplicable } from '../axis.ts';
-import { resamplePlan } from '../bootstrap.ts';
+import { type ResamplePlan, resamplePlan } from '../bootstrap.ts';
 import { coverageOf, type Dreams, widestLevel } from '../coverage.ts';
 import { figure, intervalFigures } from '../figures.ts';
 import { drawHeldOut } from '../held-out.ts';
 import { play } from '../play.ts';
-import { type Subject, withPlayer } from '../subject.ts';
+import { withPlayer } from '../subject.ts';
 import { COVERAGE_LEVEL, type GapTest } from '../thresholds.ts';
 import { type CalibrationError, calibrationOf, drawClimatology } from './calibration.ts';
 import { playApart, STARTS_TOGETHER } from './play-apart.ts';
@@ -19,19 +19,46 @@ const tests: readonly GapTest[] = [...coverageTests, intervalTest, quantileTest,
 
 /** H4. @param starts - each played as far as the longest horizon. */
 export async function measureCalibration(context: AxisContext, starts: number): Promise<AxisResult> {
-  const { subject, scale, rng, resamples, samples } = context;
-  if (samples < 2) return allAre(notApplicable('The subject says one thing only, so it states no uncertainty.', starts));
-  if (widestLevel(samples) < COVERAGE_LEVEL)
-    return allAre(inconclusive(`A ${100 * COVERAGE_LEVEL} % interval needs at least 19 samples, there are ${samples}.`, starts));
+  const silence = silenceOf(context.samples, starts);
+  if (silence) return allAre(silence);
   const dreams = await playDreams(context, starts);
-  if (!claimsDoubt(subject) && drawsAgree(dreams))
-    return allAre(notApplicable('The subject says the same every time, so it states no uncertainty.', starts));
+  const { scale, rng, resamples, truth, heldOut } = context;
   const plan = resamplePlan(starts, rng, resamples);
-  const coverage = coverageOf(dreams, CALIBRATION_HORIZONS, [COVERAGE_LEVEL], plan);
-  const found = calibrationOf(dreams, CALIBRATION_HORIZONS, scale, climatologyOf(context), plan);
+  return judgeCalibration(dreams, {
+    scale,
+    rng,
+    plan,
+    claims: claimsDoubt(context.subject.model),
+    known: predictedRows(truth.spec, heldOut.state),
+  });
+}
+
+export interface CalibrationContext extends Pick<AxisContext, 'scale' | 'rng'> {
+  /** Of the starts. */
+  readonly plan: ResamplePlan;
+  /** See `claimsDoubt`. */
+  readonly claims: boolean;
+  /** float64 `[count, size]`: predicted elements that climatology is drawn from. */
+  readonly known: Float64Array;
+}
+
+/** Of dreams already played, at the horizons that they reach. @param dreams - with at least one sample a start. */
+export function judgeCalibration(dreams: Dreams, { claims, scale, rng, plan, known }: CalibrationContext): AxisResult {
+  const { starts, samples, horizon: reach } = dreams;
+  const silence = silenceOf(samples, starts);
+  if (silence) return allAre(silence);
+  if (!claims && drawsAgree(dreams))
+    return allAre(notApplicable('The subject says the same every time, so it states no uncertainty.', starts));
+  const horizons = CALIBRATION_HORIZONS.filter((horizon) => horizon <= reach);
+  const coverage = coverageOf(dreams, horizons, [COVERAGE_LEVEL], plan);
+  const found = calibrationOf(dreams, horizons, scale, drawClimatology(known, scale.length, CLIMATOLOGY_DRAWS, rng), plan);
   return {
     findings: [
-      ...coverageTests.map((test, i) => ({ test, finding: measured(coverage.overall[i]!, starts) })),
+      ...coverageTests.map((test, i) => ({
+        test,
+        finding:
+          i < horizons.length ? measured(coverage.overall[i]!, starts) : inconclusive(`The rollouts are only ${reach} steps long.`, starts),
+      })),
       { test: intervalTest, finding: judgedError(found.interval, intervalTest, starts) },
       { test: quantileTest, finding: judgedError(found.quantile, quantileTest, starts) },
       { test: crpsTest, finding: measured(found.skill, starts) },
@@ -42,6 +69,14 @@ export async function measureCalibration(context: AxisContext, starts: number): 
       coverage: coverage.elements.map(({ label, horizon, ...interval }) => ({ label, horizon, ...intervalFigures(interval) })),
     },
   };
+}
+
+/** Why nothing can be said, whatever is dreamed. */
+function silenceOf(samples: number, starts: number): Finding | undefined {
+  if (samples < 2) return notApplicable('The subject says one thing only, so it states no uncertainty.', starts);
+  if (widestLevel(samples) < COVERAGE_LEVEL)
+    return inconclusive(`A ${100 * COVERAGE_LEVEL} % interval needs at least 19 samples, there are ${samples}.`, starts);
+  return undefined;
 }
 
 /** A mean of absolute differences is above 0 for an honest model too: what sampling may have done is not held against it. */
@@ -68,19 +103,13 @@ async function playDreams({ truth, subject, heldOut, samples, rng, onProgress }:
 }
 
 /** Whether the model itself says that it draws: then draws that agree are a claim to be sure, and judged as one. */
-function claimsDoubt({ model }: Subject): boolean {
-  return (
-    model !== undefined && ((model.manifest.noise.distribution === 'normal' && model.manifest.noise.size > 0) || model.manifest.members > 1)
-  );
+export function claimsDoubt(model: { readonly manifest: Pick<ModelManifest, 'noise' | 'members'> } | undefined): boolean {
+  const { noise, members = 1 } = model?.manifest ?? {};
+  return members > 1 || (noise?.distribution === 'normal' && noise.size > 0);
 }
 
 function drawsAgree({ starts, samples, imaginedSamples: rows }: Dreams): boolean {
   const width = rows.length / starts / samples;
   const whole = samples * width;
   return rows.every((value, i) => Object.is(value, rows[i - (i % whole) + (i % width)]));
-}
-
-/** Held-out states, predicted elements only. */
-function climatologyOf({ truth, heldOut, scale, rng }: AxisContext): Float64Array {
-  return drawClimatology(predictedRows(truth.spec, heldOut.state), scale.length, CLIMATOLOGY_DRAWS, rng);
 }
