@@ -89,7 +89,7 @@ export const paddleBalls = anyTask(
     controlDt_s: 0.02,
     horizon: 200,
     params: { gravity_mps2: 9.81, paddleMass_kg: 2, damping_Nspm: 4 },
-    engines: { rapier: { step_s: 0.005 } },
+    engines: { rapier: { step_s: 0.01 } },
     scene,
     initial(rng, _params, state) {
       state.paddle_m = rng.uniform(-0.5, 0.5);
