@@ -1,24 +1,32 @@
 /** One subject of known worth under the everyday suite, with fewer starts than for a verdict on a model. */
-import { transitionsHash } from '../../src/data/transitions.ts';
+import { episodesOf } from '../../src/data/episode-transitions.ts';
+import { type Transitions, transitionsHash } from '../../src/data/transitions.ts';
 import {
   type Axis,
   agentAxisOf,
   causalDefaults,
   causalityWith,
+  type GapMetadata,
+  type GapReport,
   type GapSettings,
+  logDefaults,
   negativeControls,
+  observationPlayer,
   plausibilityWith,
   predictionAxisOf,
   predictionDefaults,
+  recordedObservations,
   runGap,
+  runLogGap,
 } from '../../src/gap/index.ts';
 import { registry } from '../../src/index.ts';
 import { Rng } from '../../src/math/rng.ts';
 import { rapierEngine } from '../../src/physics/rapier-engine.ts';
+import type { AnyTask } from '../../src/task/task.ts';
 import { paddleBalls } from './paddle-balls.ts';
 import { type RecordedTrial, type Trial, trialSeeds } from './trial.ts';
 import { logOf } from './trial-logs.ts';
-import { subjectOf } from './trial-subjects.ts';
+import { recurrentOf, subjectOf } from './trial-subjects.ts';
 
 const settings: GapSettings = {
   starts: 96,
@@ -34,37 +42,72 @@ const LOGGED_STEPS = 2400;
 
 export async function playTrial(trial: Trial): Promise<Pick<RecordedTrial, 'rows' | 'seconds'>> {
   const began = performance.now();
-  const task = trial.env === paddleBalls.id ? paddleBalls : registry.task(trial.env);
-  const [heldOut, training] = [await logOf(task, 2 * trial.seed, LOGGED_STEPS), await logOf(task, 2 * trial.seed + 1, LOGGED_STEPS)];
-  const truth = await registry.truth(task, 16);
-  const subject = await subjectOf(task, trial.subject, heldOut, trial.seed);
-  const list = axesOf(trial);
+  const { rows } = trial.subject === 'recurrent' ? await againstLog(trial) : await againstPhysics(trial);
+  const kept = rows.map(({ id, title, horizon, measured, low, high, verdict, reason }) => {
+    const row = { id, title, measured, low, high, verdict };
+    return { ...row, ...(horizon === undefined ? {} : { horizon }), ...(reason === undefined ? {} : { reason }) };
+  });
+  return { rows: kept, seconds: (performance.now() - began) / 1000 };
+}
+
+function taskOf({ env }: Trial): AnyTask {
+  return env === paddleBalls.id ? paddleBalls : registry.task(env);
+}
+
+function metadataOf(task: AnyTask, model: string, { seed }: Trial, heldOut: Transitions): GapMetadata {
+  return {
+    task: task.id,
+    model,
+    command: 'node --import tsx bench/gap/main.ts',
+    seeds: [seed],
+    versions: {},
+    machine: '',
+    date: '',
+    dataHash: transitionsHash(heldOut),
+    controlDt_s: task.controlDt_s,
+  };
+}
+
+/** A model that knows no state is held against what was seen: it cannot be put anywhere. */
+async function againstLog(trial: Trial): Promise<GapReport> {
+  const { seed } = trial;
+  const task = taskOf(trial);
+  const heldOut = await logOf(task, 2 * seed, LOGGED_STEPS);
+  const model = await recurrentOf(task, seed);
+  const recorded = recordedObservations(task, episodesOf(task, heldOut), 'held-out episodes');
   try {
-    const { rows } = await runGap({
+    return await runLogGap({
+      path: 'held-out episodes',
+      recorded,
+      player: observationPlayer(task, model, recorded),
+      claims: true,
+      tests: Object.values(axesOf(trial)).flatMap(({ tests }) => tests),
+      settings: { ...logDefaults, samples: settings.samples },
+      metadata: metadataOf(task, model.manifest.name, trial, heldOut),
+      rng: new Rng(seed),
+    });
+  } finally {
+    await model.close();
+  }
+}
+
+async function againstPhysics(trial: Trial): Promise<GapReport> {
+  const { seed } = trial;
+  const task = taskOf(trial);
+  const [heldOut, training] = [await logOf(task, 2 * seed, LOGGED_STEPS), await logOf(task, 2 * seed + 1, LOGGED_STEPS)];
+  const truth = await registry.truth(task, 16);
+  const subject = await subjectOf(task, trial.subject, heldOut, seed);
+  try {
+    return await runGap({
       truth,
       subject,
-      axes: { list, engine: await rapierEngine() },
+      axes: { list: axesOf(trial), engine: await rapierEngine() },
       heldOut,
       training,
       settings: { ...settings, samples: subject.model && subject.model.manifest.noise.size > 0 ? settings.samples : 1 },
-      metadata: {
-        task: task.id,
-        model: subject.name,
-        command: 'node --import tsx bench/gap/main.ts',
-        seeds: [trial.seed],
-        versions: {},
-        machine: '',
-        date: '',
-        dataHash: transitionsHash(heldOut),
-        controlDt_s: task.controlDt_s,
-      },
-      rng: new Rng(trial.seed),
+      metadata: metadataOf(task, subject.name, trial, heldOut),
+      rng: new Rng(seed),
     });
-    const kept = rows.map(({ id, title, horizon, measured, low, high, verdict, reason }) => {
-      const row = { id, title, measured, low, high, verdict };
-      return { ...row, ...(horizon === undefined ? {} : { horizon }), ...(reason === undefined ? {} : { reason }) };
-    });
-    return { rows: kept, seconds: (performance.now() - began) / 1000 };
   } finally {
     await truth.close();
     await subject.close();

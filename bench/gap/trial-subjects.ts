@@ -1,4 +1,6 @@
 /** Who a trial measures. */
+import { episodesOf } from '../../src/data/episode-transitions.ts';
+import { experienceOf } from '../../src/data/experience.ts';
 import type { Transitions } from '../../src/data/transitions.ts';
 import {
   breakSubject,
@@ -16,7 +18,11 @@ import { nodeRuntime } from '../../src/onnx/index.ts';
 import { rapierEngine } from '../../src/physics/rapier-engine.ts';
 import type { AnyTask, Params } from '../../src/task/task.ts';
 import { fitEnsemble } from '../../src/world-model/fit-ensemble.ts';
+import { fitRecurrent } from '../../src/world-model/fit-recurrent.ts';
 import { openModel } from '../../src/world-model/model-folder.ts';
+import { openObservationModel } from '../../src/world-model/observation-folder.ts';
+import type { ObservationModel } from '../../src/world-model/observation-model.ts';
+import { trainRecurrent } from '../../src/world-model/train-recurrent.ts';
 import { logOf } from './trial-logs.ts';
 
 /** Of each element's spread, in a step: what a good model errs by, and the noise that it states. */
@@ -24,7 +30,7 @@ const GOOD_ERROR = 1e-3;
 /** Of parameters, with signs in turn. */
 const OFF = 0.02;
 /** Control steps that a model learns from, gradient steps that it learns in. */
-const LEARNED = { steps: 10_000, updates: 6000 } as const;
+const LEARNED = { steps: 10_000, updates: 6000, recurrentUpdates: 2500 } as const;
 
 /** @param logged - of truth: the scale of errors, and what a control pretends to know. @param seed - of the trial. */
 export async function subjectOf(task: AnyTask, name: string, logged: Transitions, seed: number): Promise<Subject> {
@@ -61,6 +67,19 @@ async function learned(task: AnyTask, seed: number): Promise<Subject> {
     fit: (job, hooks) => fitEnsemble(runtime, job, hooks),
   });
   return modelSubject(task, await openModel(runtime, manifest.name, manifest, predict, task));
+}
+
+/** Of observations. */
+export async function recurrentOf(task: AnyTask, seed: number): Promise<ObservationModel> {
+  const runtime = nodeRuntime();
+  const data = experienceOf(episodesOf(task, await logOf(task, 2 * seed + 1, LEARNED.steps)));
+  const { manifest, graphs } = await trainRecurrent(task, data, {
+    name: `${task.id} recurrent`,
+    updates: LEARNED.recurrentUpdates,
+    seed,
+    fit: (job, hooks) => fitRecurrent(runtime, job, hooks),
+  });
+  return openObservationModel(runtime, manifest.name, manifest, graphs);
 }
 
 function slightlyOff(params: Params, times = 1): Params {

@@ -27,7 +27,7 @@ export const boardEnvs = [
   'Ant-v0',
 ] as const;
 /** Both engines, and what was learned from truth. */
-export const boardSubjects = ['truth', 'engine:mujoco', 'ensemble'] as const;
+export const boardSubjects = ['truth', 'engine:mujoco', 'ensemble', 'recurrent'] as const;
 
 export interface Trial {
   readonly env: string;
