@@ -31,7 +31,9 @@ describe('the leaderboard', () => {
 
   it('counts rows passed of those that apply, and names those that fail', () => {
     const sound = 'P 0/0 · C 0/0 · H 1/1 · A 0/0';
-    expect(lineOf('| Pendulum-v0 | P')).to.equal(`| Pendulum-v0 | ${sound} | P 0/0 · C 0/1 · H 1/1 · A 0/0<br>fails C1 | ${sound} | ${sound} |`);
+    expect(lineOf('| Pendulum-v0 | P')).to.equal(
+      `| Pendulum-v0 | ${sound} | P 0/0 · C 0/1 · H 1/1 · A 0/0<br>fails C1 | ${sound} | ${sound} |`,
+    );
   });
 
   it('shows figures with their intervals', () => {
