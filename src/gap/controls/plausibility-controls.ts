@@ -63,10 +63,13 @@ export const plausibilityControls = {
     summary: 'angles change by degrees where radians are meant; of the excess, a share of the severity',
     severity: 1,
     killedBy: 'P5',
-    wrap: (model, severity, { task }) =>
-      changed(model, 'degrees-for-radians', severity, task, (kind, now, next) =>
+    wrap: (model, severity, { task }) => {
+      if (!predictedEntries(task).some(({ kind }) => kind === 'angle'))
+        refuseControl('degrees-for-radians', 'used on a task whose state has angles');
+      return changed(model, 'degrees-for-radians', severity, task, (kind, now, next) =>
         kind === 'angle' ? now + wrapAngle(next - now) * (1 + severity * (DEGREES - 1)) : next,
-      ),
+      );
+    },
   },
   'unnormalised-quaternion': {
     summary: 'quaternions are longer than 1 by the severity',

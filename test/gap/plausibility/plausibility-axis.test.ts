@@ -106,6 +106,12 @@ describe('plausibility of two balls that meet in the air', function () {
     expect((await rows('broken:unnormalised-quaternion')).of(killer('unnormalised-quaternion'), 'Quat')).to.match(/^FAIL/);
   });
 
+  it('has no angles that could be told in degrees, and says so', async () => {
+    const error = await rows('broken:degrees-for-radians').catch((thrown: unknown) => thrown);
+    expect(error).to.have.property('code', 'OPTION_INVALID');
+    expect((error as Error).message).to.include('a task whose state has angles');
+  });
+
   it('catches ghosts by their overlap', async () => {
     expect((await rows('broken:ghost-collision')).of('P1')).to.match(/^FAIL/);
   });
