@@ -9,9 +9,10 @@ import type { AnyTask, Params } from '../task/task.ts';
 import type { WorldModel } from '../world-model/world-model.ts';
 import { isRemote, remoteSubject } from './remote-subject.ts';
 
-/** Of the help and of errors. */
-export const subjectForms =
-  "'model', 'truth', engine:<name>, truth:<parameter>*<factor>, truth:<parameter>=<value>, broken:<control>[@severity], ws://HOST:PORT[/ENV][?model=<name> or ?engine=<name>]";
+/** Of the help and of errors: subjects of this machine. */
+export const localSubjectForms =
+  "'model', 'truth', engine:<name>, truth:<parameter>*<factor>, truth:<parameter>=<value>, broken:<control>[@severity]";
+export const subjectForms = `${localSubjectForms}, ws://HOST:PORT[/ENV][?model=<name> or ?engine=<name>]`;
 
 /**
  * Breaks the model where there is one, else physics behind the contract of a model.

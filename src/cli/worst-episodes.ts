@@ -11,6 +11,7 @@ import { allocate, unflattenInto } from '../spaces/space.ts';
 import type { TaskEnv } from '../task/task-env.ts';
 import type { SyncVectorEnv } from '../vector/sync-vector-env.ts';
 import type { ConditionedTask } from './condition.ts';
+import { isRemote } from './remote-subject.ts';
 import { pictured } from './replay.ts';
 import { commandLine, quoted } from './run-description.ts';
 import { vectorOver } from './subject-env.ts';
@@ -96,7 +97,7 @@ async function truthEnv({ conditioned }: WorstParts): Promise<SyncVectorEnv> {
 
 /** Undefined for one that must know a plan whole before it plays it, and for one on a server, whose lanes cannot be saved from here. */
 async function subjectEnv({ conditioned, subject, who }: WorstParts): Promise<SyncVectorEnv | undefined> {
-  if (subject.play || /^wss?:/.test(who.subject ?? '')) return undefined;
+  if (subject.play || isRemote(who.subject ?? '')) return undefined;
   if (isPlain(who) && subject.model)
     return registry.makeVector(conditioned.task.id, { ...madeAs(conditioned), backend: 'model', model: subject.model });
   return vectorOver(await subject.open(1), conditioned.names);

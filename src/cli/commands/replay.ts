@@ -9,7 +9,7 @@ import { describeSpace } from '../../spaces/space.ts';
 import { spaceToJson } from '../../wire/index.ts';
 import { conditionedTask } from '../condition.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { openSubject, subjectForms } from '../gap-subject.ts';
+import { localSubjectForms, openSubject } from '../gap-subject.ts';
 import { type Finish, withCommon } from '../options.ts';
 import { vectorOver } from '../subject-env.ts';
 import { table, terminal } from '../terminal.ts';
@@ -27,7 +27,7 @@ export function addReplay(program: Command, finish: Finish): void {
     .addArgument(new Argument('<action>', 'what to do with it').choices(['verify', 'show']))
     .argument('<file>', 'replay, as `groundtwin record --replay` writes it')
     .option('--model <folder>', 'the model, for a replay of a model or a twin')
-    .option('--subject <name>', `who was measured, for a replay that groundtwin gap --out keeps: ${subjectForms}`)
+    .option('--subject <name>', `who was measured, for a replay that groundtwin gap --out keeps: ${localSubjectForms}`)
     .option('--data <file>', 'the held-out episodes that the gap was measured on, for a subject that pretends to know their policy')
     .action(async (action: 'verify' | 'show', file: string, options: ReplayOptions) =>
       finish(action === 'verify' ? await verify(file, options) : show(file, options)),
