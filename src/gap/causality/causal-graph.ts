@@ -6,6 +6,9 @@ export const MOVED = 0.05;
 /** What it changes by more than this, it does; a pair in between is not asked about, or a hair would make or break an edge. The model's answer is taken at the middle. */
 export const SURELY_MOVED = 0.1;
 
+/** A spurious edge is one at this share of the starts or more: near an event, a contact just met or missed, any error at all moves things, whatever was moved. */
+const EDGE_SHARE = 0.25;
+
 /** Root mean squares over starts of what a source changes in a target, standard deviations. */
 export interface Edge {
   readonly from: string;
@@ -24,14 +27,19 @@ export interface CausalGraph {
 
 const SEEMS_MOVED = (MOVED + SURELY_MOVED) / 2;
 
-/** Columns of an edge: mean squares of truth's effect, of the model's, of what the model's differs by where truth's is none. */
-const COLUMNS = 3;
+/** Columns of an edge: mean squares of truth's effect and of the model's. */
+const COLUMNS = 2;
+
+interface Pair {
+  readonly source: SourceEffects;
+  readonly target: number;
+}
 
 /**
  * C5: intervene on each variable, who moves?
  * Agreement is 2·hits / (2·hits + spurious + missed) over all pairs of a source and another element that truth is sure about: below `MOVED` or above `SURELY_MOVED`.
- * One invented edge among a hundred would not lower it, so that is asked for besides: the largest root mean square, over pairs that are no edge in truth and starts where it
- * shows none, of what the model's effect differs from truth's by. Targets that sensor noise on the start moves by more than `MOVED` already are left out of it: of them nothing so small can be said.
+ * One invented edge among a hundred would not lower it, so that is asked for besides: over pairs that are no edge in truth, the largest of what the model's effect differs from
+ * truth's by at a quarter of the starts or more, where truth shows none. Targets that sensor noise on the start moves by more than `MOVED` already are left out of it: of them nothing so small can be said.
  *
  * @param labels - of the targets, `[size]`. @param floor - `[size]`: root mean square of ε-twin − truth of each, standard deviations. @param plan - resamples of the starts.
  * @see gap suite C5
@@ -47,20 +55,11 @@ export function causalGraph(
   const squares = new Float64Array(plan.count * width);
   for (let start = 0; start < plan.count; start++)
     pairs.forEach(({ source, target }, i) => {
-      const [truth, imagined] = [source.truth, source.imagined].map((effects) => effects[start * labels.length + target]!) as [
-        number,
-        number,
-      ];
-      squares.set([truth ** 2, imagined ** 2, Math.abs(truth) <= MOVED ? (imagined - truth) ** 2 : 0], start * width + i * COLUMNS);
+      const at = start * labels.length + target;
+      squares.set([source.truth[at]! ** 2, source.imagined[at]! ** 2], start * width + i * COLUMNS);
     });
-  const isSteady = pairs.map(({ target }) => floor[target]! <= MOVED);
   const measured = columnMeans(squares, width);
   const resampled = resampledMeans(squares, width, plan);
-  const interval = (of: (row: Float64Array) => number) =>
-    percentileInterval(
-      of(measured),
-      Float64Array.from({ length: plan.resamples }, (_, i) => of(resampled.subarray(i * width, (i + 1) * width))),
-    );
   return {
     edges: pairs.map(({ source, target }, i) => ({
       from: source.label,
@@ -68,8 +67,15 @@ export function causalGraph(
       truth: Math.sqrt(measured[i * COLUMNS]!),
       imagined: Math.sqrt(measured[i * COLUMNS + 1]!),
     })),
-    agreement: interval(agreementOf),
-    spurious: interval((row) => spuriousOf(row, isSteady)),
+    agreement: percentileInterval(
+      agreementOf(measured),
+      Float64Array.from({ length: plan.resamples }, (_, i) => agreementOf(resampled.subarray(i * width, (i + 1) * width))),
+    ),
+    spurious: strongestOf(
+      pairs.filter(({ target }, i) => floor[target]! <= MOVED && measured[i * COLUMNS]! <= MOVED ** 2),
+      labels.length,
+      plan,
+    ),
   };
 }
 
@@ -84,11 +90,33 @@ function agreementOf(row: Float64Array): number {
   return (2 * hits) / (2 * hits + others);
 }
 
-function spuriousOf(row: Float64Array, isSteady: readonly boolean[]): number {
-  let most = Number.NaN;
-  isSteady.forEach((steady, i) => {
-    const [truth, , excess] = row.subarray(i * COLUMNS, (i + 1) * COLUMNS);
-    if (steady && truth! <= MOVED ** 2 && !(excess! <= most)) most = excess!;
-  });
-  return Math.sqrt(most);
+/** Of pairs that are no edge in truth: the largest upper quantile over starts of |imagined − true effect|, 0 where truth shows one; NaN without pairs. @param size - of a row of effects. */
+function strongestOf(pairs: readonly Pair[], size: number, plan: ResamplePlan): Interval {
+  if (pairs.length === 0) return { measured: Number.NaN, low: Number.NaN, high: Number.NaN };
+  const once = new Uint16Array(plan.count).fill(1);
+  const resampled = new Float64Array(plan.resamples);
+  let measured = 0;
+  for (const { source, target } of pairs) {
+    const excess = Float64Array.from(once, (_, start) => {
+      const [truth, imagined] = [source.truth[start * size + target]!, source.imagined[start * size + target]!];
+      return Math.abs(truth) <= MOVED ? Math.abs(imagined - truth) : 0;
+    });
+    const descending = Uint32Array.from(excess.keys()).sort((a, b) => excess[b]! - excess[a]!);
+    measured = Math.max(measured, upperOf(excess, descending, once));
+    for (let i = 0; i < plan.resamples; i++) {
+      const times = plan.multiplicities.subarray(i * plan.count, (i + 1) * plan.count);
+      resampled[i] = Math.max(resampled[i]!, upperOf(excess, descending, times));
+    }
+  }
+  return percentileInterval(measured, resampled);
+}
+
+/** The largest value that a share of `EDGE_SHARE` or more reaches. @param descending - places of `values` by size. @param times - how often each value counts, as many in all as there are values. */
+function upperOf(values: Float64Array, descending: Uint32Array, times: Uint16Array): number {
+  let reached = 0;
+  for (const at of descending) {
+    reached += times[at]!;
+    if (reached >= EDGE_SHARE * values.length) return values[at]!;
+  }
+  return 0;
 }

@@ -72,6 +72,26 @@ describe('causal graph', () => {
   });
 });
 
+describe('the strongest spurious edge', () => {
+  /** At 12 starts a source that moves nothing in truth moves `b` by `amount` in the model at the first `count`. */
+  const spurious = (count: number, amount: number) => {
+    const imagined = Float64Array.from({ length: 24 }, (_, i) => (i % 2 === 1 && i < 2 * count ? amount : 0));
+    return causalGraph([{ label: 'a', own: [0], truth: new Float64Array(24), imagined }], ['a', 'b'], rows(0, 0), planOf(12)).spurious;
+  };
+  it('is what a quarter of the starts show', () => {
+    expect(spurious(3, -0.4).measured).to.equal(0.4);
+    expect(spurious(12, 0.4)).to.deep.equal({ measured: 0.4, low: 0.4, high: 0.4 });
+  });
+  it('is none that shows near an event alone, however strong', () => {
+    expect(spurious(1, 1000)).to.deep.include({ measured: 0, low: 0 });
+    expect(spurious(2, 1000).measured).to.equal(0);
+  });
+  it('does not rest on the few starts that were drawn', () => {
+    const { low, high } = spurious(4, 0.4);
+    expect([low, high]).to.deep.equal([0, 0.4]);
+  });
+});
+
 describe('arrow of time', () => {
   const play = (forked: readonly number[]) =>
     arrowOfTime({ starts: 1, copies: 1, horizon: 2, fork: 1, base: rows(1, 2, 3), forked: rows(...forked), scale: rows(2) }, planOf(1))
