@@ -25,7 +25,8 @@ export function runHash({ agent, env, engine }: Run): string {
   return sha256Hex(JSON.stringify([codeHash(...entries).sha256, versionsInNode(packages), isPeer ? versionsInPython() : []]));
 }
 
-function robotFiles(task: string): string[] {
+/** What a task's file reads from assets/. */
+export function robotFiles(task: string): string[] {
   const text = readFileSync(join(root, task), 'utf8');
   return [...text.matchAll(/assetRobot\('([^']+)'\)/g)].map(([, path]) => `assets/${path}`);
 }

@@ -1,5 +1,5 @@
 /** docs/leaderboard.md, from recorded trials. */
-import { negativeControls } from '../../src/gap/index.ts';
+import { negativeControls } from '../../src/gap/negative-controls.ts';
 import { controlRecord, failingRows } from '../verify/gap-kills.ts';
 import { boardEnvs, boardSubjects, boardTrials, type RecordedTrial, soundSubjects, trialEnvs, trialSeeds } from './trial.ts';
 

@@ -7,7 +7,7 @@ import { GroundtwinError } from '../../src/errors.ts';
 import { root } from '../machine.ts';
 import { leaderboard } from './leaderboard.ts';
 import { playTrial } from './play-trial.ts';
-import { keepTrial, keptTrial, recordedTrials, trialHash } from './results.ts';
+import { keepTrial, keptTrial, recordedTrials, trialHashes } from './results.ts';
 import { everyTrial, nameOf, type RecordedTrial } from './trial.ts';
 
 /** A control that finds nothing to break says so. */
@@ -17,15 +17,15 @@ function refused(error: unknown): Pick<RecordedTrial, 'rows' | 'seconds' | 'refu
 }
 
 const { values } = parseArgs({ options: { only: { type: 'string', multiple: true } } });
-const code = trialHash();
+const codeOf = trialHashes();
 const chosen = everyTrial.filter((trial) => values.only?.some((part) => nameOf(trial).includes(part)) ?? true);
-const waiting = chosen.filter((trial) => keptTrial(trial, code) === null);
+const waiting = chosen.filter((trial) => keptTrial(trial, codeOf(trial.env)) === null);
 process.stderr.write(`${waiting.length} of ${chosen.length} trials to play\n`);
 for (const [i, trial] of waiting.entries()) {
   const label = `${i + 1}/${waiting.length} ${nameOf(trial)}`;
   try {
     const played = await playTrial(trial).catch(refused);
-    keepTrial({ ...trial, ...played, code });
+    keepTrial({ ...trial, ...played, code: codeOf(trial.env) });
     const failed = played.rows.filter(({ verdict }) => verdict === 'FAIL').map(({ id }) => id);
     const outcome = 'refused' in played ? played.refused : `fails ${[...new Set(failed)].join(', ') || 'nothing'}`;
     process.stderr.write(`${label}: ${played.seconds.toFixed(0)} s, ${outcome}\n`);
@@ -34,5 +34,5 @@ for (const [i, trial] of waiting.entries()) {
     process.stderr.write(`${label} failed: ${(error as Error).message}\n`);
   }
 }
-if (everyTrial.every((trial) => keptTrial(trial, code) !== null))
+if (everyTrial.every((trial) => keptTrial(trial, codeOf(trial.env)) !== null))
   writeFileAtomically(join(root, 'docs', 'leaderboard.md'), leaderboard(recordedTrials()));

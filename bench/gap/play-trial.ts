@@ -1,32 +1,27 @@
 /** One subject of known worth under the everyday suite, with fewer starts than for a verdict on a model. */
 import { episodesOf } from '../../src/data/episode-transitions.ts';
 import { type Transitions, transitionsHash } from '../../src/data/transitions.ts';
-import {
-  type Axis,
-  agentAxisOf,
-  causalDefaults,
-  causalityWith,
-  type GapMetadata,
-  type GapReport,
-  type GapSettings,
-  logDefaults,
-  negativeControls,
-  observationPlayer,
-  plausibilityWith,
-  predictionAxisOf,
-  predictionDefaults,
-  recordedObservations,
-  runGap,
-  runLogGap,
-} from '../../src/gap/index.ts';
-import { registry } from '../../src/index.ts';
+import { agentAxisOf } from '../../src/gap/agent/agent-axis.ts';
+import type { Axis } from '../../src/gap/axis.ts';
+import { causalDefaults } from '../../src/gap/causality/branches.ts';
+import { causalityWith } from '../../src/gap/causality/causality-axis.ts';
+import type { GapReport } from '../../src/gap/gap-report.ts';
+import { logDefaults } from '../../src/gap/log/measure-log.ts';
+import { observationPlayer } from '../../src/gap/log/observation-player.ts';
+import { recordedObservations } from '../../src/gap/log/recorded.ts';
+import { runLogGap } from '../../src/gap/log/run-log-gap.ts';
+import type { GapMetadata } from '../../src/gap/measurements.ts';
+import { negativeControls } from '../../src/gap/negative-controls.ts';
+import { plausibilityWith } from '../../src/gap/plausibility/plausibility-axis.ts';
+import { predictionAxisOf, predictionDefaults } from '../../src/gap/prediction/prediction-axis.ts';
+import { type GapSettings, runGap } from '../../src/gap/run-gap.ts';
 import { Rng } from '../../src/math/rng.ts';
 import { rapierEngine } from '../../src/physics/rapier-engine.ts';
 import type { AnyTask } from '../../src/task/task.ts';
-import { paddleBalls } from './paddle-balls.ts';
 import { type RecordedTrial, type Trial, trialSeeds } from './trial.ts';
 import { logOf } from './trial-logs.ts';
 import { recurrentOf, subjectOf } from './trial-subjects.ts';
+import { taskOf, truthOf } from './trial-task.ts';
 
 const settings: GapSettings = {
   starts: 96,
@@ -50,10 +45,6 @@ export async function playTrial(trial: Trial): Promise<Pick<RecordedTrial, 'rows
   return { rows: kept, seconds: (performance.now() - began) / 1000 };
 }
 
-function taskOf({ env }: Trial): AnyTask {
-  return env === paddleBalls.id ? paddleBalls : registry.task(env);
-}
-
 function metadataOf(task: AnyTask, model: string, { seed }: Trial, heldOut: Transitions): GapMetadata {
   return {
     task: task.id,
@@ -71,7 +62,7 @@ function metadataOf(task: AnyTask, model: string, { seed }: Trial, heldOut: Tran
 /** A model that knows no state is held against what was seen: it cannot be put anywhere. */
 async function againstLog(trial: Trial): Promise<GapReport> {
   const { seed } = trial;
-  const task = taskOf(trial);
+  const task = await taskOf(trial.env);
   const heldOut = await logOf(task, 2 * seed, LOGGED_STEPS);
   const model = await recurrentOf(task, seed);
   const recorded = recordedObservations(task, episodesOf(task, heldOut), 'held-out episodes');
@@ -93,15 +84,16 @@ async function againstLog(trial: Trial): Promise<GapReport> {
 
 async function againstPhysics(trial: Trial): Promise<GapReport> {
   const { seed } = trial;
-  const task = taskOf(trial);
+  const task = await taskOf(trial.env);
   const [heldOut, training] = [await logOf(task, 2 * seed, LOGGED_STEPS), await logOf(task, 2 * seed + 1, LOGGED_STEPS)];
-  const truth = await registry.truth(task, 16);
+  const engine = await rapierEngine();
+  const truth = truthOf(task, engine, 16);
   const subject = await subjectOf(task, trial.subject, heldOut, seed);
   try {
     return await runGap({
       truth,
       subject,
-      axes: { list: axesOf(trial), engine: await rapierEngine() },
+      axes: { list: axesOf(trial), engine },
       heldOut,
       training,
       settings: { ...settings, samples: subject.model && subject.model.manifest.noise.size > 0 ? settings.samples : 1 },

@@ -1,16 +1,19 @@
 /** What a trial is played and learned from. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { onnxPolicy, randomPolicy } from '../../agents/index.ts';
+import { onnxPolicy } from '../../agents/onnx/policy.ts';
 import type { Policy } from '../../src/core/policy.ts';
 import { recordEpisode } from '../../src/data/record.ts';
 import { TransitionRecorder, type Transitions } from '../../src/data/transitions.ts';
-import { registry } from '../../src/index.ts';
+import { randomPolicy } from '../../src/learning/random-policy.ts';
 import { Rng } from '../../src/math/rng.ts';
-import { nodeRuntime } from '../../src/onnx/index.ts';
+import { nodeRuntime } from '../../src/onnx/node-runtime.ts';
+import { rapierEngine } from '../../src/physics/rapier-engine.ts';
 import { allocate, type Space, type TypedArray } from '../../src/spaces/space.ts';
 import type { AnyTask } from '../../src/task/task.ts';
+import type { TaskEnv } from '../../src/task/task-env.ts';
 import { root } from '../machine.ts';
+import { truthOf } from './trial-task.ts';
 
 /** Control steps, at most, of an episode. */
 const LONGEST = 200;
@@ -19,8 +22,8 @@ const HELD = 3;
 
 /** Episodes of the reference policy, each with more or less of what is done at random, from nothing to everything. */
 export async function logOf(task: AnyTask, seed: number, steps: number): Promise<Transitions> {
-  const env = await registry.truth(task, 1);
-  const reference = await referenceOf(task);
+  const env = truthOf(task, await rapierEngine(), 1);
+  const reference = await referenceOf(env);
   const recorder = new TransitionRecorder(task);
   const rng = new Rng(seed, 7);
   const policy = partlyRandom(task.actionSpace, reference, rng);
@@ -32,13 +35,10 @@ export async function logOf(task: AnyTask, seed: number, steps: number): Promise
 }
 
 /** The policy kept for the task; random actions where there is none. */
-async function referenceOf(task: AnyTask): Promise<Policy & { close(): Promise<void> }> {
-  const file = join(root, 'bench', 'results', 'references', `${task.id}.onnx`);
-  if (!existsSync(file)) return { ...randomPolicy(task.actionSpace, 1), close: async () => {} };
-  const outer = await registry.makeVector(task.id, { lanes: 1 });
-  const reference = await onnxPolicy(nodeRuntime(), readFileSync(file), outer);
-  await outer.close();
-  return reference;
+async function referenceOf(env: TaskEnv): Promise<Policy & { close(): Promise<void> }> {
+  const file = join(root, 'bench', 'results', 'references', `${env.task.id}.onnx`);
+  if (!existsSync(file)) return { ...randomPolicy(env.actionSpace, 1), close: async () => {} };
+  return onnxPolicy(nodeRuntime(), readFileSync(file), env);
 }
 
 /** Mixes numbers; of choices takes one or the other, as often. */

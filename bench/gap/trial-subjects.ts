@@ -1,20 +1,17 @@
 /** Who a trial measures. */
+import type { PhysicsEngine } from '../../src/core/physics-world.ts';
 import { episodesOf } from '../../src/data/episode-transitions.ts';
 import { experienceOf } from '../../src/data/experience.ts';
 import type { Transitions } from '../../src/data/transitions.ts';
-import {
-  breakSubject,
-  Committee,
-  doubting,
-  envSubject,
-  modelSubject,
-  predictedScale,
-  type Subject,
-  TruthModel,
-  trainCalibrated,
-} from '../../src/gap/index.ts';
-import { registry } from '../../src/index.ts';
-import { nodeRuntime } from '../../src/onnx/index.ts';
+import { Committee } from '../../src/gap/committee.ts';
+import { predictedScale } from '../../src/gap/held-out.ts';
+import { breakSubject } from '../../src/gap/negative-controls.ts';
+import { doubting } from '../../src/gap/prediction/doubting-model.ts';
+import { envSubject, modelSubject, type Subject } from '../../src/gap/subject.ts';
+import { trainCalibrated } from '../../src/gap/train-calibrated.ts';
+import { TruthModel } from '../../src/gap/truth-model.ts';
+import { nodeRuntime } from '../../src/onnx/node-runtime.ts';
+import { mujocoEngine } from '../../src/physics/mujoco-engine.ts';
 import { rapierEngine } from '../../src/physics/rapier-engine.ts';
 import type { AnyTask, Params } from '../../src/task/task.ts';
 import { fitEnsemble } from '../../src/world-model/fit-ensemble.ts';
@@ -24,6 +21,7 @@ import { openObservationModel } from '../../src/world-model/observation-folder.t
 import type { ObservationModel } from '../../src/world-model/observation-model.ts';
 import { trainRecurrent } from '../../src/world-model/train-recurrent.ts';
 import { logOf } from './trial-logs.ts';
+import { truthOf } from './trial-task.ts';
 
 /** Of each element's spread, in a step: what a good model errs by, and the noise that it states. */
 const GOOD_ERROR = 1e-3;
@@ -36,8 +34,8 @@ const LEARNED = { steps: 10_000, updates: 6000, recurrentUpdates: 2500 } as cons
 export async function subjectOf(task: AnyTask, name: string, logged: Transitions, seed: number): Promise<Subject> {
   const engine = await rapierEngine();
   const deviation = predictedScale(task, logged).map((spread) => GOOD_ERROR * spread);
-  if (name === 'truth') return envSubject(name, task, (lanes) => registry.truth(task, lanes));
-  if (name === 'engine:mujoco') return otherEngine(task, name);
+  if (name === 'truth') return physics(name, task, engine);
+  if (name === 'engine:mujoco') return physics(name, task, await mujocoEngine());
   if (name === 'ensemble') return learned(task, seed);
   if (name === 'exact') return modelSubject(task, new TruthModel(task, engine));
   if (name === 'off-by-2-percent') return modelSubject(task, new TruthModel(task, engine, { changed: slightlyOff }));
@@ -52,9 +50,8 @@ export async function subjectOf(task: AnyTask, name: string, logged: Transitions
   return breakSubject(name, modelSubject(task, whole), { task, engine, logged });
 }
 
-async function otherEngine(task: AnyTask, name: string): Promise<Subject> {
-  await registry.engine('mujoco');
-  return envSubject(name, task, (lanes) => registry.truth(task, lanes, 'mujoco'));
+function physics(name: string, task: AnyTask, engine: PhysicsEngine): Subject {
+  return envSubject(name, task, async (lanes) => truthOf(task, engine, lanes));
 }
 
 /** As `groundtwin train-model --accurate` makes one. */

@@ -1,6 +1,6 @@
 /** Subjects of known worth, and what the gap suite says of them. */
-import type { GapReport } from '../../src/gap/index.ts';
-import { negativeControls } from '../../src/gap/index.ts';
+import type { GapReport } from '../../src/gap/gap-report.ts';
+import { negativeControls } from '../../src/gap/negative-controls.ts';
 
 /**
  * Tethered and smooth; smooth with stops; free bodies that fly, meet and turn.
